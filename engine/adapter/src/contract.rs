@@ -1,0 +1,41 @@
+//! The contract test every plug must pass: `check_manifest` on each manifest, in a unit test of
+//! the plug.
+
+use crate::{EffectClass, Manifest};
+
+/// Upper bound of one attempt; longer calls must be split into a request and an awaited event.
+pub const DEADLINE_MAX_MS: u64 = 120_000;
+
+/// Checks what can be said of a manifest without calling anything.
+///
+/// # Errors
+/// One sentence per broken rule.
+pub fn check_manifest(manifest: &Manifest) -> Result<(), Vec<String>> {
+    let mut broken = Vec::new();
+    let mut rule = |holds: bool, sentence: &str| {
+        if !holds {
+            broken.push(format!("{}: {sentence}", manifest.name));
+        }
+    };
+    rule(manifest.name.split('.').count() == 2, "the name must be `vendor.operation`");
+    rule(
+        manifest.version.split('.').filter(|p| p.parse::<u64>().is_ok()).count() == 3,
+        "the version must be `major.minor.patch`",
+    );
+    rule(!manifest.summary.is_empty(), "authors need a summary");
+    rule(manifest.input.is_object(), "the input needs a JSON Schema");
+    rule(manifest.output.is_object(), "the output needs a JSON Schema");
+    rule(manifest.deadline_ms > 0, "every call needs a deadline");
+    rule(manifest.deadline_ms <= DEADLINE_MAX_MS, "the deadline exceeds DEADLINE_MAX_MS");
+    rule(
+        !(manifest.money && manifest.class == EffectClass::AtLeastOnce),
+        "money never moves at-least-once",
+    );
+    let remote_effect = manifest.connection.is_some()
+        && !matches!(manifest.class, EffectClass::Natural | EffectClass::AtLeastOnce);
+    rule(
+        !remote_effect || manifest.settle_ms > 0,
+        "an effect at a vendor needs a settle time before it can be looked up",
+    );
+    if broken.is_empty() { Ok(()) } else { Err(broken) }
+}

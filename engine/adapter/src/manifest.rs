@@ -1,0 +1,69 @@
+//! What a function of the catalog declares about itself.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// How an effect is protected against happening twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "class", rename_all = "kebab-case")]
+pub enum EffectClass {
+    /// The vendor honors our key: the same key never acts twice while it lives.
+    Keyed {
+        /// How long the vendor remembers a key, in milliseconds.
+        key_life_ms: u64,
+    },
+    /// Repeating the request leads to the same state (an upsert, a read, a pure function).
+    Natural,
+    /// No key, but the effect can be found again; looked up before any second try.
+    Lookup,
+    /// Never sent a second time: an unknown outcome needs a person.
+    AtMostOnce,
+    /// May be sent twice; the author must declare that this is acceptable.
+    AtLeastOnce,
+}
+
+/// How often and how slowly a *rejected* call is tried again before the definition hears of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetryDefault {
+    /// Tries after the first one.
+    pub retries_max: u32,
+    /// Delay before the first retry, in milliseconds; doubles with each further one.
+    pub delay_ms: u64,
+}
+
+/// A function of the default catalog: its contract, its effect class and its times.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// `vendor.operation`, as written in `call:`.
+    pub name: String,
+    /// Semantic version, `major.minor.patch`.
+    pub version: String,
+    /// One sentence for authors.
+    pub summary: String,
+    /// The connection it uses (a configured account at a vendor), or `None` for local functions.
+    pub connection: Option<String>,
+    /// JSON Schema of `with`.
+    pub input: Value,
+    /// JSON Schema of the output.
+    pub output: Value,
+    /// Protection against doubling.
+    #[serde(flatten)]
+    pub class: EffectClass,
+    /// Whether the call moves money; such calls refuse to register as `at-least-once`.
+    pub money: bool,
+    /// Total time of one attempt, in milliseconds, from the first byte to the last.
+    pub deadline_ms: u64,
+    /// How long the vendor may still be acting after we stopped listening, in milliseconds.
+    /// A look-up before that time proves nothing.
+    pub settle_ms: u64,
+    /// Retries of proven rejections.
+    pub retry: RetryDefault,
+}
+
+impl Manifest {
+    /// The full name a definition pins, `name:version@default`.
+    #[must_use]
+    pub fn reference(&self) -> String {
+        format!("{}:{}@default", self.name, self.version)
+    }
+}

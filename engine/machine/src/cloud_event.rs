@@ -1,0 +1,69 @@
+//! A CloudEvent 1.0 in its JSON form.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// A CloudEvent. Extension attributes are kept as received.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CloudEvent {
+    /// Always `1.0`.
+    pub specversion: String,
+    /// Unique within `source`; (source, id) is what duplicates are known by.
+    pub id: String,
+    /// URI reference of the sender.
+    pub source: String,
+    /// Kind of event.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// All other attributes, and `data`.
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
+}
+
+impl CloudEvent {
+    /// An attribute by name; `data` counts as one.
+    #[must_use]
+    pub fn attribute(&self, name: &str) -> Option<Value> {
+        match name {
+            "specversion" => Some(Value::String(self.specversion.clone())),
+            "id" => Some(Value::String(self.id.clone())),
+            "source" => Some(Value::String(self.source.clone())),
+            "type" => Some(Value::String(self.kind.clone())),
+            other => self.rest.get(other).cloned(),
+        }
+    }
+
+    /// The event as a JSON object.
+    #[must_use]
+    pub fn envelope(&self) -> Value {
+        let mut map = Map::new();
+        map.insert("specversion".to_owned(), Value::String(self.specversion.clone()));
+        map.insert("id".to_owned(), Value::String(self.id.clone()));
+        map.insert("source".to_owned(), Value::String(self.source.clone()));
+        map.insert("type".to_owned(), Value::String(self.kind.clone()));
+        map.extend(self.rest.clone());
+        Value::Object(map)
+    }
+
+    /// The event's data, `null` when it has none.
+    #[must_use]
+    pub fn data(&self) -> Value {
+        self.rest.get("data").cloned().unwrap_or(Value::Null)
+    }
+
+    /// Checks the required attributes.
+    ///
+    /// # Errors
+    /// Names the attribute that is missing, empty or wrong.
+    pub fn check(&self) -> Result<(), String> {
+        if self.specversion != "1.0" {
+            return Err(format!("specversion must be \"1.0\", not {:?}", self.specversion));
+        }
+        for (name, value) in [("id", &self.id), ("source", &self.source), ("type", &self.kind)] {
+            if value.is_empty() {
+                return Err(format!("{name} must not be empty"));
+            }
+        }
+        Ok(())
+    }
+}

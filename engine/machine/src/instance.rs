@@ -1,0 +1,340 @@
+//! What is kept of an instance between two steps: all of it, serializable, and nothing else.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tenure_adapter::Problem;
+use tenure_definition::TaskId;
+use uuid::Uuid;
+
+use crate::{CallId, FrameId, InstanceId, TimerId, WaitId};
+
+/// One run of a definition.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Instance {
+    /// Its id.
+    pub id: InstanceId,
+    /// Whose run it is.
+    pub identity: Identity,
+    /// Number of transitions so far; 0 before the first. Every checkpoint adds one.
+    pub revision: i64,
+    /// Where it stands.
+    pub status: Status,
+    /// The input it was started with.
+    pub input: Value,
+    /// `$context`.
+    pub context: Value,
+    /// When it was admitted.
+    pub started_at: Timestamp,
+    /// The timer of the workflow's own time-out.
+    pub timeout: Option<TimerId>,
+    /// The active tasks, by id. Parents are older than their children.
+    pub frames: BTreeMap<FrameId, Frame>,
+    /// The next unused counter value for frames, timers, waits and calls.
+    pub next_id: i64,
+    /// How often the effect at a position was resolved: the visit number of its next call.
+    pub visits: BTreeMap<String, u32>,
+    /// Effects whose outcome was unknown when their task was cancelled, by position. A new call at
+    /// that position continues them instead of acting a second time.
+    pub abandoned: BTreeMap<String, Effect>,
+}
+
+/// Whose run an instance is; never changes (a migration replaces version and digest).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Namespace of the definition.
+    pub namespace: String,
+    /// Name of the definition.
+    pub definition: String,
+    /// Version of the definition.
+    pub version: String,
+    /// Digest of the definition.
+    pub digest: String,
+    /// The business's name for this run.
+    pub business_key: String,
+    /// The caller's Idempotency-Key, or what stands in for it.
+    pub start_key: String,
+    /// Who started it, when it was another instance.
+    pub parent: Option<Parent>,
+}
+
+/// The task that runs a child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parent {
+    /// The parent instance.
+    pub instance: InstanceId,
+    /// Whether it waits for the child's end.
+    pub awaits: bool,
+}
+
+/// Where an instance stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum Status {
+    /// Admitted, not begun.
+    Pending,
+    /// Has active tasks.
+    Live,
+    /// Came to its end.
+    Completed {
+        /// The output.
+        output: Value,
+        /// When.
+        at: Timestamp,
+    },
+    /// An error nobody caught.
+    Faulted {
+        /// The error.
+        error: Problem,
+        /// When.
+        at: Timestamp,
+    },
+    /// Stopped from outside.
+    Cancelled {
+        /// Why.
+        reason: String,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// An active task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Frame {
+    /// The task.
+    pub task: TaskId,
+    /// The composite task it runs under; `None` at top level.
+    pub parent: Option<FrameId>,
+    /// Which branch of a fork it is in; 0 elsewhere.
+    pub branch: u32,
+    /// Raw input, before `input.from`.
+    pub raw: Value,
+    /// Transformed input.
+    pub input: Value,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// The timer of its own time-out.
+    pub timeout: Option<TimerId>,
+    /// How far it is.
+    pub activity: Activity,
+}
+
+/// How far an active task is. Tasks that end at once (set, switch, emit, raise) have none.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "activity", rename_all = "snake_case")]
+pub enum Activity {
+    /// A `do` with a child frame.
+    Do,
+    /// A `for` in one of its turns.
+    For {
+        /// The collection.
+        items: Vec<Value>,
+        /// The current turn.
+        index: usize,
+    },
+    /// A `fork`.
+    Fork {
+        /// Outputs of the branches that ended, in declared order.
+        outputs: Vec<Option<Value>>,
+        /// `$context` as each branch that ended left it, merged at the join in declared order.
+        contexts: Vec<Option<Value>>,
+        /// The last error of a branch, for `compete`.
+        error: Option<Problem>,
+    },
+    /// A `try`.
+    Try {
+        /// Retries begun so far.
+        retries: u32,
+        /// When the first run began.
+        first_at: Timestamp,
+        /// Which part runs.
+        phase: TryPhase,
+    },
+    /// A `call`.
+    Call {
+        /// The effect it is about.
+        effect: Effect,
+        /// Where that stands.
+        phase: CallPhase,
+    },
+    /// A `listen`.
+    Listen {
+        /// The open waits, one per filter, with the index of their filter.
+        waits: BTreeMap<WaitId, usize>,
+        /// What was consumed, by the index of the filter.
+        consumed: Vec<(usize, Value)>,
+        /// Values bound by the first event, by correlation name.
+        bound: BTreeMap<String, Value>,
+    },
+    /// A `wait`.
+    Wait {
+        /// Its timer.
+        timer: TimerId,
+    },
+    /// A `run: workflow` that awaits its child.
+    Child {
+        /// The child.
+        child: InstanceId,
+    },
+}
+
+/// Which part of a `try` runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "phase", rename_all = "snake_case")]
+pub enum TryPhase {
+    /// The guarded tasks.
+    Body {
+        /// Timer of one attempt (`retry.limit.attempt.duration`).
+        timer: Option<TimerId>,
+    },
+    /// Waiting before the next run.
+    Delay {
+        /// Its timer.
+        timer: TimerId,
+        /// What was caught.
+        error: Problem,
+    },
+    /// `catch.do`.
+    Handler {
+        /// What was caught.
+        error: Problem,
+    },
+}
+
+/// One outward effect: what is asked for, and under which key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Effect {
+    /// The position the key was derived from (pointer and loop indexes).
+    pub position: String,
+    /// Visit number of the position.
+    pub visit: u32,
+    /// 0, and one more for each new try after a proven rejection.
+    pub generation: u32,
+    /// The effect key.
+    pub key: Uuid,
+    /// The evaluated `with`.
+    pub request: Value,
+    /// When the first intent with this key was recorded.
+    pub intent_at: Timestamp,
+    /// No byte of an attempt is sent after this instant.
+    pub send_by: Timestamp,
+    /// Attempts so far, of all generations.
+    pub attempts: u32,
+    /// Unknown outcomes in a row.
+    pub unknowns: u32,
+}
+
+/// Where a call stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "phase", rename_all = "snake_case")]
+pub enum CallPhase {
+    /// An attempt is out.
+    Sent {
+        /// The attempt.
+        call: CallId,
+    },
+    /// Waiting before the next attempt, which is safe to send.
+    Delay {
+        /// Its timer.
+        timer: TimerId,
+    },
+    /// The outcome is unknown; waiting until the vendor can no longer be acting.
+    Settling {
+        /// Its timer.
+        timer: TimerId,
+    },
+    /// Asking the vendor whether it happened.
+    LookingUp {
+        /// The look-up.
+        call: CallId,
+    },
+    /// Only a person can say: an incident.
+    Stuck {
+        /// The cause.
+        incident: Incident,
+    },
+}
+
+/// Why an instance needs an operator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Incident {
+    /// Stable over ids and times: equal causes have equal fingerprints.
+    pub fingerprint: String,
+    /// What happened, for people.
+    pub detail: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+impl Instance {
+    /// Whether nothing can happen to it any more.
+    #[must_use]
+    pub fn is_terminal(&self) -> bool {
+        match self.status {
+            Status::Pending | Status::Live => false,
+            Status::Completed { .. } | Status::Faulted { .. } | Status::Cancelled { .. } => true,
+        }
+    }
+
+    /// Attempts and look-ups that are out: what a new owner must declare lost.
+    pub fn open_calls(&self) -> impl Iterator<Item = CallId> {
+        self.frames.values().filter_map(|frame| match &frame.activity {
+            Activity::Call {
+                phase: CallPhase::Sent { call } | CallPhase::LookingUp { call },
+                ..
+            } => Some(*call),
+            Activity::Call {
+                phase:
+                    CallPhase::Delay { .. } | CallPhase::Settling { .. } | CallPhase::Stuck { .. },
+                ..
+            }
+            | Activity::Do
+            | Activity::For { .. }
+            | Activity::Fork { .. }
+            | Activity::Try { .. }
+            | Activity::Listen { .. }
+            | Activity::Wait { .. }
+            | Activity::Child { .. } => None,
+        })
+    }
+
+    /// Awaited children.
+    pub fn open_children(&self) -> impl Iterator<Item = InstanceId> {
+        self.frames.values().filter_map(|frame| match &frame.activity {
+            Activity::Child { child } => Some(*child),
+            Activity::Call { .. }
+            | Activity::Do
+            | Activity::For { .. }
+            | Activity::Fork { .. }
+            | Activity::Try { .. }
+            | Activity::Listen { .. }
+            | Activity::Wait { .. } => None,
+        })
+    }
+
+    /// Incidents of its calls, with the pointer-bearing task.
+    pub fn incidents(&self) -> impl Iterator<Item = (TaskId, &Incident)> {
+        self.frames.values().filter_map(|frame| match &frame.activity {
+            Activity::Call { phase: CallPhase::Stuck { incident }, .. } => {
+                Some((frame.task, incident))
+            }
+            Activity::Call {
+                phase:
+                    CallPhase::Sent { .. }
+                    | CallPhase::Delay { .. }
+                    | CallPhase::Settling { .. }
+                    | CallPhase::LookingUp { .. },
+                ..
+            }
+            | Activity::Do
+            | Activity::For { .. }
+            | Activity::Fork { .. }
+            | Activity::Try { .. }
+            | Activity::Listen { .. }
+            | Activity::Wait { .. }
+            | Activity::Child { .. } => None,
+        })
+    }
+}

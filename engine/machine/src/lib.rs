@@ -1,0 +1,28 @@
+//! Floor 2: the durable state machine as a pure function.
+//!
+//! [`step`] takes a plan, an instance and one event, and gives the next instance with the commands
+//! that may be released once it is committed. No clock, no randomness, no I/O: time comes in with
+//! the event, keys and jitter are derived, so a repeated step asks for the same call with the same
+//! key. Live running, recovery, simulation, `tenure test` and `tenure run` all use this function.
+//!
+//! Reading order: [`event`] (what comes in), [`instance`] (what is kept), [`transition`] (what goes
+//! out), then `step` (who moves what).
+
+pub mod bucket;
+pub mod cloud_event;
+pub mod event;
+pub mod id;
+pub mod instance;
+pub mod key;
+pub mod transition;
+
+mod admit;
+mod step;
+
+pub use admit::{Admission, Start, admit};
+pub use cloud_event::CloudEvent;
+pub use event::{ChildResult, Event};
+pub use id::{CallId, FrameId, InstanceId, TimerId, WaitId};
+pub use instance::{Identity, Instance, Parent, Status};
+pub use step::step;
+pub use transition::{ChildStart, Command, Entry, Fact, Intent, Stale, Step, Transition, Wait};

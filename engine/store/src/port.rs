@@ -1,0 +1,354 @@
+//! The store as the runtime sees it: about a dozen verbs, each one atomic.
+//!
+//! A seeded in-memory store that loses acknowledgements can stand here, under the real runtime.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tenure_machine::bucket::Bucket;
+use tenure_machine::{CloudEvent, Event, Instance, InstanceId, TimerId, Transition, WaitId};
+use uuid::Uuid;
+
+/// What went wrong between us and the database.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Passing: repeat the same verb (serialization, deadlock, connection, restart). The outcome
+    /// of a write is not known; every verb is safe to repeat.
+    #[error("{verb}: the database did not answer")]
+    Retry {
+        /// The verb.
+        verb: &'static str,
+        /// The cause.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The database refuses to go on (disk full, read-only, schema too new): people must act.
+    #[error("{verb}: the database refuses")]
+    Refused {
+        /// The verb.
+        verb: &'static str,
+        /// The cause.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A row that cannot be read: a bug, or somebody changed it by hand.
+    #[error("{verb}: a stored value is unreadable")]
+    Corrupt {
+        /// The verb.
+        verb: &'static str,
+        /// The cause.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// Result of a verb.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// This node's hold on buckets. Every checkpoint carries its epoch and is refused without it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fence {
+    /// The node.
+    pub node: Uuid,
+    /// Its epoch; a take-over adds one.
+    pub epoch: i64,
+}
+
+/// A lease as granted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// What checkpoints must carry.
+    pub fence: Fence,
+    /// The buckets held.
+    pub buckets: Vec<Bucket>,
+}
+
+/// A stored definition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredDefinition {
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    /// Semantic version.
+    pub version: String,
+    /// Digest of the canonical form.
+    pub digest: String,
+    /// The YAML text as registered.
+    pub source: String,
+    /// When it was registered.
+    pub created_at: Timestamp,
+}
+
+/// Result of a registration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Registered {
+    /// New.
+    New,
+    /// The same text was registered before.
+    Same,
+    /// That version exists with another digest: choose a new version.
+    Conflict {
+        /// The digest that is there.
+        digest: String,
+    },
+}
+
+/// A start, decided by its key.
+#[derive(Debug, Clone)]
+pub struct NewInstance {
+    /// Pending, revision 0.
+    pub instance: Instance,
+    /// SHA-256 of definition name and input: a repeated key must come with an equal request.
+    pub fingerprint: String,
+}
+
+/// Result of a start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Started {
+    /// The instance was created, with its first mail ([`Event::Started`]).
+    New,
+    /// The key was used before, with an equal request: that instance.
+    Existing(InstanceId),
+    /// The key was used before, with another request.
+    KeyReused(InstanceId),
+}
+
+/// A transition to be committed. At most one per instance and batch.
+#[derive(Debug, Clone)]
+pub struct Checkpoint {
+    /// The transition; its instance's revision is one more than the stored one.
+    pub transition: Transition,
+    /// Mail consumed by it, deleted in the same statement.
+    pub consumed: Vec<Uuid>,
+    /// When (database time of the step).
+    pub at: Timestamp,
+}
+
+/// What became of a checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Committed {
+    /// It is durable: release its commands.
+    Yes,
+    /// Epoch or revision did not fit: drop the instance from memory, read it again, release
+    /// nothing.
+    Fenced,
+    /// The row cannot be written (poisoned payload): the others of the batch were.
+    Poisoned,
+}
+
+/// Something waiting for an instance: an event of the machine with an id of its own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mail {
+    /// Unique; consumed by deletion.
+    pub id: Uuid,
+    /// For whom.
+    pub instance: InstanceId,
+    /// What.
+    pub event: Event,
+}
+
+/// A timer row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DueTimer {
+    /// Whose.
+    pub instance: InstanceId,
+    /// Which.
+    pub timer: TimerId,
+    /// When.
+    pub due: Timestamp,
+}
+
+/// A command of a committed transition that still has to be carried to another instance, to the
+/// inbox or outside. Rows stay until [`Store::settle_outbox`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct OutboxRow {
+    /// Whose command.
+    pub instance: InstanceId,
+    /// Unique within the instance: revision and position of the command.
+    pub ordinal: i64,
+    /// The command (`StartChild`, `CancelChild`, `TellParent` or `Emit`).
+    pub command: tenure_machine::Command,
+}
+
+/// How an event may find waits: one per (type, shape) known to the registered definitions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    /// Shape of the correlations.
+    pub shape: String,
+    /// Canonical JSON array of the event's values, as in [`tenure_machine::Wait::value`].
+    pub value: String,
+}
+
+/// An event with its routes, computed by the runtime.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Incoming {
+    /// Namespace it is for.
+    pub namespace: String,
+    /// The event.
+    pub event: CloudEvent,
+    /// Its routes.
+    pub routes: Vec<Route>,
+}
+
+/// What the store says of a received event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// Whether (source, id) was seen before. The first event is the one that counts.
+    pub duplicate: bool,
+    /// When the first was received.
+    pub received_at: Timestamp,
+    /// Instances it was delivered to so far.
+    pub delivered_to: Vec<InstanceId>,
+}
+
+/// An instance row, for lists and for `GET`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stored {
+    /// The instance.
+    pub instance: Instance,
+    /// When it last moved.
+    pub updated_at: Timestamp,
+}
+
+/// One journal row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JournalRow {
+    /// The revision it made.
+    pub seq: i64,
+    /// When.
+    pub at: Timestamp,
+    /// Its entries.
+    pub entries: Vec<tenure_machine::Entry>,
+}
+
+/// A violation found by [`Store::doctor`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Orphan {
+    /// The live instance without a reason to live.
+    pub instance: InstanceId,
+    /// Name of its definition.
+    pub definition: String,
+    /// When it last moved.
+    pub updated_at: Timestamp,
+}
+
+/// How durable an acknowledgement is on the connected database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Durability {
+    /// `A` (fsync, synchronous commit, synchronous standby), `B` (no standby) or `C` (may lose
+    /// acknowledged work).
+    pub grade: char,
+    /// The settings it was derived from, for people.
+    pub settings: Value,
+}
+
+/// The verbs. Every write is one transaction; every verb is safe to repeat after [`Error::Retry`].
+#[async_trait]
+pub trait Store: std::fmt::Debug + Send + Sync {
+    /// One reading of the database clock (plus the sandbox offset row): the time of a batch.
+    async fn clock(&self) -> Result<Timestamp>;
+
+    /// Takes or renews this node's lease for `ttl_ms`, and takes every bucket whose holder's lease
+    /// has run out (or that nobody holds). A node that comes back under its own id gets its buckets
+    /// at once with the next epoch when `fresh`. Leases use the plain database clock.
+    async fn lease(&self, node: Uuid, ttl_ms: u64, fresh: bool) -> Result<Lease>;
+
+    /// Hands all buckets back (SIGTERM).
+    async fn release(&self, fence: Fence) -> Result<()>;
+
+    /// Registers a definition. `created_at` of the argument is ignored.
+    async fn register(&self, definition: &StoredDefinition) -> Result<Registered>;
+
+    /// All definitions, oldest first.
+    async fn definitions(&self) -> Result<Vec<StoredDefinition>>;
+
+    /// Creates an instance, its start-key row and its first mail in one statement; the key's
+    /// unique index decides.
+    async fn start(&self, new: &NewInstance, at: Timestamp) -> Result<Started>;
+
+    /// Commits a batch in one statement, fenced by epoch and revision: instance rows, journal,
+    /// timers, waits, outbox, consumed mail. One answer per checkpoint, in order. A lost answer of
+    /// the database is read back: a row at the new revision under our epoch is our success.
+    async fn checkpoint(&self, fence: Fence, batch: &[Checkpoint]) -> Result<Vec<Committed>>;
+
+    /// Keeps an event (the acknowledgement) and delivers it to the waits it fits: each delivery is
+    /// a mail, unique by (event, wait). Keep first, look for waits in a later statement.
+    async fn receive(&self, incoming: &Incoming, at: Timestamp) -> Result<Receipt>;
+
+    /// What became of an event, by (namespace, source, id).
+    async fn fate(
+        &self,
+        namespace: &str,
+        source: &str,
+        id: &str,
+    ) -> Result<Option<(CloudEvent, Receipt)>>;
+
+    /// Events kept earlier that fit waits just opened by these instances: delivers them as mail.
+    /// Called after the checkpoint that opened the waits. Returns how many were delivered.
+    async fn match_waits(&self, opened: &[(InstanceId, WaitId)], at: Timestamp) -> Result<u64>;
+
+    /// Whether an event of this type and route was already consumed by a wait (a second acceptance):
+    /// the first such event with its receipt.
+    async fn consumed_by_route(
+        &self,
+        namespace: &str,
+        event_type: &str,
+        route: &Route,
+    ) -> Result<Option<(CloudEvent, Receipt)>>;
+
+    /// Marks a delivery as not fitting after all, so that the event may find another wait.
+    async fn refuse_mail(&self, mail: &[Uuid]) -> Result<()>;
+
+    /// Puts mail into instances' boxes (child ended, cancel request). Mail ids repeat harmlessly.
+    async fn post(&self, mail: &[Mail], at: Timestamp) -> Result<()>;
+
+    /// Unconsumed mail of these buckets, oldest first, without the ids in `known`.
+    async fn mail(&self, buckets: &[Bucket], known: &[Uuid], limit: i64) -> Result<Vec<Mail>>;
+
+    /// Timers of these buckets due before `until`, earliest first.
+    async fn timers(
+        &self,
+        buckets: &[Bucket],
+        until: Timestamp,
+        limit: i64,
+    ) -> Result<Vec<DueTimer>>;
+
+    /// Undelivered outbox rows of these buckets, oldest first.
+    async fn outbox(&self, buckets: &[Bucket], limit: i64) -> Result<Vec<OutboxRow>>;
+
+    /// Removes delivered outbox rows.
+    async fn settle_outbox(&self, rows: &[(InstanceId, i64)]) -> Result<()>;
+
+    /// Live instances of these buckets with calls out: what a new owner must declare lost.
+    async fn calling(
+        &self,
+        buckets: &[Bucket],
+        after: Option<InstanceId>,
+        limit: i64,
+    ) -> Result<Vec<InstanceId>>;
+
+    /// Reads instances; unknown ids are left out.
+    async fn load(&self, ids: &[InstanceId]) -> Result<Vec<Stored>>;
+
+    /// Newest first; `before` pages on.
+    async fn list(
+        &self,
+        namespace: &str,
+        before: Option<InstanceId>,
+        limit: i64,
+    ) -> Result<Vec<Stored>>;
+
+    /// The children an instance ever started (awaited or not).
+    async fn children(&self, id: InstanceId) -> Result<Vec<InstanceId>>;
+
+    /// A page of the journal, from `after` on (0 = from the start).
+    async fn journal(&self, id: InstanceId, after: i64, limit: i64) -> Result<Vec<JournalRow>>;
+
+    /// Live instances without a reason to live, by one query. Empty is the promise.
+    async fn doctor(&self) -> Result<Vec<Orphan>>;
+
+    /// Probes fsync, synchronous_commit, full_page_writes and synchronous standbys.
+    async fn durability(&self) -> Result<Durability>;
+}

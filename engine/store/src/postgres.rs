@@ -1,0 +1,4 @@
+//! PostgreSQL.
+/// The store on PostgreSQL.
+#[derive(Debug)]
+pub struct Postgres;
