@@ -1,1 +1,6 @@
-//! Placeholder.
+//! Floor 6: what the tests of the whole house share.
+//!
+//! The tests themselves lie in `tests/`, one file per theme.
+
+pub mod random;
+pub mod world;
