@@ -37,7 +37,9 @@ pub enum Error {
         address: SocketAddr,
     },
     /// Too short.
-    #[error("the API token is shorter than {TOKEN_BYTES_MIN} characters; try: openssl rand -hex 32")]
+    #[error(
+        "the API token is shorter than {TOKEN_BYTES_MIN} characters; try: openssl rand -hex 32"
+    )]
     ShortToken,
     /// The token file cannot be read.
     #[error("the token file {path} cannot be read")]

@@ -67,8 +67,8 @@ fn secret(reference: &str) -> anyhow::Result<String> {
             std::env::var(name).with_context(|| format!("the environment has no {name}"))
         }
         Some(("file", path)) => {
-            let text = std::fs::read_to_string(path)
-                .with_context(|| format!("{path} cannot be read"))?;
+            let text =
+                std::fs::read_to_string(path).with_context(|| format!("{path} cannot be read"))?;
             Ok(text.trim_end_matches(['\r', '\n']).to_owned())
         }
         Some(_) | None => bail!("must be a reference, env:NAME or file:PATH"),
@@ -91,7 +91,11 @@ mod tests {
             (section("zuora", "hunter2"), "secret"),
             (section("zuora", "env:TENURE_NO_SUCH_VARIABLE"), "secret"),
             (section("stripe", "env:PATH"), "stripe"),
-            ("[zuora]\nbase_url = \"x\"\nuser = \"u\"\nsecret = \"env:PATH\"\nurl = \"y\"".into(), "url"),
+            (
+                "[zuora]\nbase_url = \"x\"\nuser = \"u\"\nsecret = \"env:PATH\"\nurl = \"y\""
+                    .into(),
+                "url",
+            ),
         ] {
             let error = format!("{:#}", parse(&text).unwrap_err());
             assert!(error.contains(word), "{error}");

@@ -89,12 +89,8 @@ impl Core {
         schema_version: i64,
         stop: CancellationToken,
     ) -> JoinHandle<()> {
-        let app = App {
-            engine: self.engine.clone(),
-            token,
-            jwks: self.jwks.clone(),
-            schema_version,
-        };
+        let app =
+            App { engine: self.engine.clone(), token, jwks: self.jwks.clone(), schema_version };
         tokio::spawn(door::serve(listener, api::router(Arc::new(app)), stop))
     }
 }

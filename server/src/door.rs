@@ -57,9 +57,12 @@ pub async fn open(
     what: &'static str,
     option: &'static str,
 ) -> Result<TcpListener, Error> {
-    TcpListener::bind(address).await.map_err(|source| match source.kind() {
-        std::io::ErrorKind::AddrInUse => Error::InUse { address, what, option },
-        _ => Error::Bind { address, what, option, source },
+    TcpListener::bind(address).await.map_err(|source| {
+        if source.kind() == std::io::ErrorKind::AddrInUse {
+            Error::InUse { address, what, option }
+        } else {
+            Error::Bind { address, what, option, source }
+        }
     })
 }
 

@@ -224,7 +224,7 @@ impl Refusal {
         }
     }
 
-    fn from_input(problem: tenure_adapter::Problem) -> Self {
+    fn from_input(problem: &tenure_adapter::Problem) -> Self {
         let errors = problem
             .data
             .as_ref()
@@ -268,7 +268,7 @@ impl From<engine::Error> for Refusal {
                 format!("no definition {name} is registered; GET /v1/definitions lists them"),
             ),
             engine::Error::Invalid(diagnostics) => Self::invalid_definition(&diagnostics),
-            engine::Error::Refused(problem) => Self::from_input(*problem),
+            engine::Error::Refused(problem) => Self::from_input(&problem),
             engine::Error::KeyReused(id) => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "key-reused",
@@ -343,7 +343,12 @@ mod tests {
         };
         let source = || Box::new(std::io::Error::other("gone"));
         let problem = tenure_adapter::Problem::validation("sku is not known");
-        check(engine::Error::UnknownDefinition { name: "x".into() }, 404, "unknown-definition", None);
+        check(
+            engine::Error::UnknownDefinition { name: "x".into() },
+            404,
+            "unknown-definition",
+            None,
+        );
         check(engine::Error::Refused(Box::new(problem)), 422, "invalid-input", None);
         check(engine::Error::KeyReused(InstanceId(Uuid::nil())), 422, "key-reused", None);
         check(engine::Error::Malformed("id".into()), 400, "malformed-event", None);

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
-use tenure_definition::Plan;
+use tenure_definition::{Plan, TaskKind};
 use tenure_machine::instance::{Activity, CallPhase, Frame, TryPhase};
-use tenure_machine::{CloudEvent, Entry, Fact, Instance, InstanceId, Status};
+use tenure_machine::{CloudEvent, Fact, Instance, InstanceId, Status, TimerId};
 use tenure_runtime::engine::EventAnswer;
 use tenure_store::port::{JournalRow, Stored, StoredDefinition};
 
@@ -18,7 +18,7 @@ use crate::limit;
 pub struct Surroundings<'a> {
     /// Its plan, for the names of tasks.
     pub plan: Option<&'a Plan>,
-    /// The newest rows of its journal, for due times and correlation values.
+    /// The newest rows of its journal, for correlation values.
     pub journal: &'a [JournalRow],
     /// The children it ever started.
     pub children: &'a [InstanceId],
@@ -108,100 +108,94 @@ fn end(status: &Status) -> (Value, Value, Value, Value) {
     }
 }
 
-/// What happened last at a task, as far as the journal's tail tells.
-#[derive(Default)]
-struct Traces<'a> {
-    due: BTreeMap<&'a str, Timestamp>,
-    events: BTreeMap<&'a str, Vec<(Option<&'a str>, Option<&'a str>)>>,
-    functions: BTreeMap<&'a str, &'a str>,
+/// An event a task waits for: its type and the canonical JSON array of its correlation values.
+#[derive(Debug, Clone, Copy)]
+struct Awaited<'a> {
+    kind: Option<&'a str>,
+    value: Option<&'a str>,
 }
 
-impl<'a> Traces<'a> {
-    fn read(journal: &'a [JournalRow]) -> Self {
-        let mut traces = Self::default();
-        for entry in journal.iter().flat_map(|row| &row.entries) {
-            traces.note(entry);
+/// The events each task waits for, by its pointer, as far as the journal's tail tells.
+fn awaited_events(journal: &[JournalRow]) -> BTreeMap<&str, Vec<Awaited<'_>>> {
+    let mut events: BTreeMap<&str, Vec<Awaited<'_>>> = BTreeMap::new();
+    for entry in journal.iter().flat_map(|row| &row.entries) {
+        let Some(task) = entry.task.as_deref() else { continue };
+        if matches!(entry.fact, Fact::TaskStarted) {
+            // A second visit opens waits of its own.
+            events.remove(task);
         }
-        traces
-    }
-
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "a reader of four facts out of many: the others leave no trace by design"
-    )]
-    fn note(&mut self, entry: &'a Entry) {
-        let Some(task) = entry.task.as_deref() else { return };
-        match &entry.fact {
-            Fact::TaskStarted => {
-                self.events.remove(task);
-                self.due.remove(task);
-            }
-            Fact::TimerSet { due } => {
-                self.due.insert(task, *due);
-            }
-            Fact::WaitOpened { event_type, value } => {
-                let opened = (event_type.as_deref(), value.as_deref());
-                self.events.entry(task).or_default().push(opened);
-            }
-            Fact::EffectIntended { intent, .. } => {
-                self.functions.insert(task, &intent.function);
-            }
-            _ => {}
+        if let Fact::WaitOpened { event_type, value } = &entry.fact {
+            let awaited = Awaited { kind: event_type.as_deref(), value: value.as_deref() };
+            events.entry(task).or_default().push(awaited);
         }
     }
+    events
 }
 
 /// What a live instance waits for, one line per active leaf task.
 fn waiting_for(instance: &Instance, around: &Surroundings<'_>) -> Vec<Value> {
-    let traces = Traces::read(around.journal);
-    instance.frames.values().filter_map(|frame| waiting(frame, around.plan, &traces)).collect()
+    let events = awaited_events(around.journal);
+    let leaf = |frame: &Frame| {
+        let index = usize::try_from(frame.task.0).ok()?;
+        let task = around.plan.and_then(|plan| plan.tasks.get(index));
+        let pointer = task.map(|task| task.pointer.as_str());
+        let mut line = waiting(instance, frame, events.get(pointer.unwrap_or_default()))?;
+        if let Some(TaskKind::Call(call)) = task.map(|task| &task.kind) {
+            line.insert("function".to_owned(), json!(call.function.name));
+        }
+        if let Some(due) = frame.timeout.and_then(|timer| instance.timers.get(&timer)) {
+            line.insert("times_out_at".to_owned(), json!(due));
+        }
+        line.insert("task".to_owned(), json!(pointer));
+        line.insert("since".to_owned(), json!(frame.started_at));
+        Some(Value::Object(line))
+    };
+    instance.frames.values().filter_map(leaf).collect()
 }
 
-fn waiting(frame: &Frame, plan: Option<&Plan>, traces: &Traces<'_>) -> Option<Value> {
-    let pointer = plan
-        .and_then(|plan| plan.tasks.get(usize::try_from(frame.task.0).ok()?))
-        .map(|task| task.pointer.clone());
-    let place = pointer.as_deref().unwrap_or_default();
-    let due = traces.due.get(place);
-    let mut line = match &frame.activity {
+fn waiting(
+    instance: &Instance,
+    frame: &Frame,
+    events: Option<&Vec<Awaited<'_>>>,
+) -> Option<Map<String, Value>> {
+    let due = |timer: &TimerId| instance.timers.get(timer).copied();
+    let value = match &frame.activity {
         Activity::Do | Activity::For { .. } | Activity::Fork { .. } => return None,
         Activity::Try { phase, .. } => match phase {
             TryPhase::Body { .. } | TryPhase::Handler { .. } => return None,
-            TryPhase::Delay { error, .. } => {
-                json!({ "kind": "retry", "due": due, "error": error })
+            TryPhase::Delay { error, timer } => {
+                json!({ "kind": "retry", "due": due(timer), "error": error })
             }
         },
         Activity::Call { effect, phase } => {
-            let mut line = call(phase);
-            line.insert("function".to_owned(), json!(traces.functions.get(place)));
+            let mut line = call(phase, due);
             line.insert("attempts".to_owned(), json!(effect.attempts));
             line.insert("effect_key".to_owned(), json!(effect.key));
-            if matches!(phase, CallPhase::Delay { .. } | CallPhase::Settling { .. }) {
-                line.insert("due".to_owned(), json!(due));
-            }
-            Value::Object(line)
+            return Some(line);
         }
         Activity::Listen { consumed, .. } => {
-            let events: Vec<Value> = traces.events.get(place).map_or_else(Vec::new, |events| {
-                events.iter().map(|(kind, value)| awaited(*kind, *value)).collect()
-            });
+            let events: Vec<Value> = events.into_iter().flatten().map(awaited).collect();
             json!({ "kind": "event", "events": events, "consumed": consumed.len() })
         }
-        Activity::Wait { .. } => json!({ "kind": "timer", "due": due }),
+        Activity::Wait { timer } => json!({ "kind": "timer", "due": due(timer) }),
         Activity::Child { child: id } => json!({ "kind": "child", "child": child(*id) }),
     };
-    if let Some(map) = line.as_object_mut() {
-        map.insert("task".to_owned(), json!(pointer));
-        map.insert("since".to_owned(), json!(frame.started_at));
-    }
-    Some(line)
+    object(value)
 }
 
-fn call(phase: &CallPhase) -> Map<String, Value> {
+fn object(value: Value) -> Option<Map<String, Value>> {
+    if let Value::Object(map) = value { Some(map) } else { None }
+}
+
+fn call(phase: &CallPhase, due: impl Fn(&TimerId) -> Option<Timestamp>) -> Map<String, Value> {
     let value = match phase {
         CallPhase::Sent { .. } => json!({ "kind": "call", "phase": "sent" }),
-        CallPhase::Delay { .. } => json!({ "kind": "call", "phase": "delay" }),
-        CallPhase::Settling { .. } => json!({ "kind": "call", "phase": "settling" }),
+        CallPhase::Delay { timer } => {
+            json!({ "kind": "call", "phase": "delay", "due": due(timer) })
+        }
+        CallPhase::Settling { timer } => {
+            json!({ "kind": "call", "phase": "settling", "due": due(timer) })
+        }
         CallPhase::LookingUp { .. } => json!({ "kind": "call", "phase": "looking-up" }),
         CallPhase::Stuck { incident } => json!({
             "kind": "incident",
@@ -210,13 +204,13 @@ fn call(phase: &CallPhase) -> Map<String, Value> {
             "opened_at": incident.since,
         }),
     };
-    value.as_object().cloned().unwrap_or_default()
+    object(value).unwrap_or_default()
 }
 
-/// A wait: the correlation value is a canonical JSON array, shown as one.
-fn awaited(kind: Option<&str>, value: Option<&str>) -> Value {
-    let correlation = value.map(|text| serde_json::from_str(text).unwrap_or_else(|_| json!(text)));
-    json!({ "type": kind, "correlation": correlation })
+fn awaited(event: &Awaited<'_>) -> Value {
+    let correlation =
+        event.value.map(|text| serde_json::from_str(text).unwrap_or_else(|_error| json!(text)));
+    json!({ "type": event.kind, "correlation": correlation })
 }
 
 /// One row of the journal.

@@ -29,8 +29,10 @@ pub struct ServeOptions {
     /// Address of the API; other than loopback only with a token
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080", value_parser = cli::address)]
     pub api: SocketAddr,
+    /// Where the database is.
     #[command(flatten)]
     pub database: cli::DatabaseOptions,
+    /// Who may use the API.
     #[command(flatten)]
     pub token: TokenOptions,
     /// Name of this node, stable over restarts [default: the host's name]
@@ -107,7 +109,10 @@ pub async fn run(options: ServeOptions, mut hooks: Hooks) -> anyhow::Result<Exit
         workflow::register(&core.engine, workflow::sources(Some(folder))?).await?;
     }
     let doors = core.serve_api(listener, token, schema_version, hooks.stop.clone());
-    term::talk(&format!("tenure serves http://{api} as node {name}; database: {}", database.provider()));
+    term::talk(&format!(
+        "tenure serves http://{api} as node {name}; database: {}",
+        database.provider()
+    ));
     hooks.tell(Addresses { api, portal: None, sandbox: None });
     hooks.stop.cancelled().await;
     doors.await?;

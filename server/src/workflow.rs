@@ -52,8 +52,8 @@ fn of_folder(folder: &Path) -> anyhow::Result<Vec<Source>> {
         let path = entry?.path().join(FILE);
         if path.is_file() {
             let name = path.display().to_string();
-            let text = std::fs::read_to_string(&path)
-                .with_context(|| format!("{name} cannot be read"))?;
+            let text =
+                std::fs::read_to_string(&path).with_context(|| format!("{name} cannot be read"))?;
             sources.push(Source { name, text });
         }
     }

@@ -194,7 +194,10 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| ((*name).parse().unwrap(), value.parse().unwrap())).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| ((*name).parse().unwrap(), value.parse().unwrap()))
+            .collect()
     }
 
     async fn read(pairs: &[(&'static str, &str)], body: &str) -> Result<CloudEvent, u16> {
@@ -237,7 +240,11 @@ mod tests {
             (&structured[..], "[]", 400),
             (&structured[..], r#"{"specversion":"0.3","id":"1","source":"s","type":"t"}"#, 400),
             (&structured[..], r#"{"specversion":"1.0","id":"","source":"s","type":"t"}"#, 400),
-            (&structured[..], r#"{"specversion":"1.0","id":"1","source":"s","type":"t","x":{}}"#, 400),
+            (
+                &structured[..],
+                r#"{"specversion":"1.0","id":"1","source":"s","type":"t","x":{}}"#,
+                400,
+            ),
             (&[("content-type", "text/plain")][..], "x", 415),
             (&[("content-type", BATCH)][..], "[]", 415),
             (&[][..], "", 415),

@@ -98,8 +98,7 @@ fn local(request: &Request) -> Result<(), Refusal> {
         ));
     }
     let origin = request.headers().get(header::ORIGIN);
-    let foreign = origin
-        .is_some_and(|origin| !origin.to_str().is_ok_and(bind::is_loopback_origin));
+    let foreign = origin.is_some_and(|origin| !origin.to_str().is_ok_and(bind::is_loopback_origin));
     if foreign {
         return Err(Refusal::new(
             StatusCode::FORBIDDEN,

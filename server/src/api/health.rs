@@ -46,8 +46,11 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
     let ready = all.iter().all(|name| {
         checks.get(name).and_then(|check| check.get("ok")).and_then(Value::as_bool) == Some(true)
     });
-    let (status, word) =
-        if ready { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
+    let (status, word) = if ready {
+        (StatusCode::OK, "ready")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready")
+    };
     let body = Json(json!({ "status": word, "checks": checks }));
     let mut response = (status, body).into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -62,9 +62,7 @@ pub(super) async fn start(
     let version = which.version.as_deref();
     let answer = app.engine.start_instance(&name, version, key.as_deref(), input).await?;
     let stored = match wait {
-        Some(seconds) => {
-            app.engine.wait_for_end(answer.id, Duration::from_secs(seconds)).await?
-        }
+        Some(seconds) => app.engine.wait_for_end(answer.id, Duration::from_secs(seconds)).await?,
         None => app.engine.instance(answer.id).await?,
     };
     let stored = stored.ok_or_else(|| Refusal::unknown_instance(&answer.id.to_string()))?;
@@ -160,8 +158,7 @@ fn tag(stored: &Stored) -> String {
 async fn shown(app: &App, stored: &Stored, status: StatusCode) -> Result<Response, Refusal> {
     let instance = &stored.instance;
     let identity = &instance.identity;
-    let children =
-        app.engine.store().children(instance.id).await.map_err(engine::Error::from)?;
+    let children = app.engine.store().children(instance.id).await.map_err(engine::Error::from)?;
     let (plan, journal) = if instance.is_terminal() {
         (None, Vec::new())
     } else {
@@ -170,8 +167,7 @@ async fn shown(app: &App, stored: &Stored, status: StatusCode) -> Result<Respons
         let journal = app.engine.journal(instance.id, after, limit::JOURNAL_TAIL).await?;
         (Some(plan), journal)
     };
-    let around =
-        Surroundings { plan: plan.as_deref(), journal: &journal, children: &children };
+    let around = Surroundings { plan: plan.as_deref(), journal: &journal, children: &children };
     let shown = projection::instance(stored, &around);
     Ok((status, [(header::ETAG, tag(stored))], Json(shown)).into_response())
 }

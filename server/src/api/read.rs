@@ -77,10 +77,8 @@ pub(super) fn preference(headers: &HeaderMap, name: &str) -> Option<String> {
 pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     let refuse = |detail: &str| Refusal::bad_request("invalid-key", "Invalid Key", detail);
-    let text = value
-        .to_str()
-        .map_err(|_error| refuse("Idempotency-Key must be printable ASCII"))?
-        .trim();
+    let text =
+        value.to_str().map_err(|_error| refuse("Idempotency-Key must be printable ASCII"))?.trim();
     let key = match text.strip_prefix('"') {
         None => text.to_owned(),
         Some(rest) => {

@@ -16,7 +16,7 @@ const PAGES_MAX: usize = 1_000;
 
 /// Subcommands of `tenure definition`.
 #[derive(Debug, Subcommand)]
-pub enum DefinitionCommand {
+pub(super) enum DefinitionCommand {
     /// Register a definition; registering the same text again changes nothing
     #[command(after_help = "Example:\n  tenure definition register workflows/eula/workflow.yaml")]
     Register {

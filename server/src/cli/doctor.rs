@@ -15,7 +15,7 @@ use crate::term::{self, Format};
 
 Exit code 0 when every live instance has runnable work, a timer, a wait, a running child, an
 incident or a pause; 1 when one has none.")]
-pub struct DoctorOptions {
+pub(super) struct DoctorOptions {
     #[command(flatten)]
     database: DatabaseOptions,
     #[command(flatten)]
@@ -52,10 +52,7 @@ pub(super) async fn run(options: DoctorOptions) -> anyhow::Result<Exit> {
                 })
                 .collect();
             if rows.is_empty() {
-                term::data(&format!(
-                    "nothing is stuck; durability grade {}",
-                    durability.grade
-                ))?;
+                term::data(&format!("nothing is stuck; durability grade {}", durability.grade))?;
             } else {
                 term::data(&term::table(&["INSTANCE", "DEFINITION", "LAST MOVED"], &rows))?;
             }

@@ -14,7 +14,7 @@ use crate::term::{self, Format};
 
 /// Subcommands of `tenure license`.
 #[derive(Debug, Subcommand)]
-pub enum LicenseCommand {
+pub(super) enum LicenseCommand {
     /// Check signature, issuer and times of a license, and print its claims
     #[command(after_help = "Examples:
   tenure license verify acme.license
@@ -72,9 +72,7 @@ async fn keys(place: &str) -> anyhow::Result<Jwks> {
     let is_url = place.starts_with("http://") || place.starts_with("https://");
     let text = if is_url {
         let client = reqwest::Client::builder().timeout(limit::CLIENT_TIMEOUT).build()?;
-        let ask = async {
-            client.get(place).send().await?.error_for_status()?.text().await
-        };
+        let ask = async { client.get(place).send().await?.error_for_status()?.text().await };
         ask.await.map_err(|error| {
             let cause = crate::problem::chain(&error);
             Stop::new(

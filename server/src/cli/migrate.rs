@@ -14,7 +14,7 @@ use crate::term::{self, Format};
   DATABASE_URL=postgres://tenure@db/tenure tenure migrate
 
 A schema newer than this binary is refused with exit code 4.")]
-pub struct MigrateOptions {
+pub(super) struct MigrateOptions {
     #[command(flatten)]
     database: DatabaseOptions,
     /// Take no advisory lock (behind pgbouncer in transaction mode); run it once only

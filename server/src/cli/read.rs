@@ -15,17 +15,17 @@ pub(super) fn file(path: &Path) -> anyhow::Result<String> {
     let size = std::fs::metadata(path).map_err(|error| missing(path, &error))?.len();
     if size > limit::FILE_BYTES_MAX {
         let limit = limit::FILE_BYTES_MAX;
-        return Err(Stop::new(Exit::Invalid, format!("{shown} is longer than {limit} bytes")).into());
+        return Err(
+            Stop::new(Exit::Invalid, format!("{shown} is longer than {limit} bytes")).into()
+        );
     }
     let bytes = std::fs::read(path).map_err(|error| missing(path, &error))?;
     String::from_utf8(bytes).with_context(|| format!("{shown} is not UTF-8"))
 }
 
 fn missing(path: &Path, error: &std::io::Error) -> Stop {
-    let exit = match error.kind() {
-        std::io::ErrorKind::NotFound => Exit::NotFound,
-        _ => Exit::Failure,
-    };
+    let is_absent = error.kind() == std::io::ErrorKind::NotFound;
+    let exit = if is_absent { Exit::NotFound } else { Exit::Failure };
     Stop::new(exit, format!("{} cannot be read: {error}", path.display()))
 }
 

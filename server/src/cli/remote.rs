@@ -10,9 +10,14 @@ use crate::limit;
 
 /// Which server to ask.
 #[derive(Debug, Clone, Args)]
-pub struct ServerOptions {
+pub(super) struct ServerOptions {
     /// The server
-    #[arg(long, env = "TENURE_SERVER", default_value = "http://127.0.0.1:8080", value_name = "URL")]
+    #[arg(
+        long,
+        env = "TENURE_SERVER",
+        default_value = "http://127.0.0.1:8080",
+        value_name = "URL"
+    )]
     server: String,
     /// Its API token
     #[arg(long, env = "TENURE_API_TOKEN", hide_env_values = true)]
@@ -54,8 +59,10 @@ impl Remote {
             let cause = crate::problem::chain(&error);
             Stop::new(
                 Exit::Unavailable,
-                format!("{server} does not answer: {cause}\n  start one with `tenure dev`, or name \
-                         another with --server URL"),
+                format!(
+                    "{server} does not answer: {cause}\n  start one with `tenure dev`, or name \
+                         another with --server URL"
+                ),
             )
         })?;
         let status = response.status().as_u16();

@@ -31,7 +31,7 @@ use crate::{sandbox, stack};
 
 Exit codes: 0 completed, 7 ended in failure, 5 rejected, 8 still waiting when nothing more can
 happen.")]
-pub struct RunOptions {
+pub(super) struct RunOptions {
     /// The definition
     file: PathBuf,
     /// Further definition it may run as a child (repeatable)
@@ -247,11 +247,9 @@ fn event(option: &str, index: usize, value: Value) -> anyhow::Result<CloudEvent>
 fn list(option: &str, value: Value) -> anyhow::Result<Vec<Value>> {
     match value {
         Value::Array(items) => Ok(items),
-        Value::Null
-        | Value::Bool(_)
-        | Value::Number(_)
-        | Value::String(_)
-        | Value::Object(_) => Err(invalid(format!("{option} is not a list of CloudEvents"))),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
+            Err(invalid(format!("{option} is not a list of CloudEvents")))
+        }
     }
 }
 
@@ -290,11 +288,9 @@ fn secrets(value: Value) -> anyhow::Result<BTreeMap<String, String>> {
     };
     let text = |value: Value| match value {
         Value::String(text) => text,
-        Value::Null
-        | Value::Bool(_)
-        | Value::Number(_)
-        | Value::Array(_)
-        | Value::Object(_) => value.to_string(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            value.to_string()
+        }
     };
     Ok(map.into_iter().map(|(name, value)| (name, text(value))).collect())
 }
@@ -363,8 +359,16 @@ mod tests {
         assert_eq!(
             names,
             [
-                "status", "output", "error", "context", "tasks_run", "tasks_cancelled", "calls",
-                "emitted", "started_at", "finished_at"
+                "status",
+                "output",
+                "error",
+                "context",
+                "tasks_run",
+                "tasks_cancelled",
+                "calls",
+                "emitted",
+                "started_at",
+                "finished_at"
             ]
         );
         assert_eq!(shown["status"], "rejected");

@@ -19,7 +19,7 @@ use crate::term::{self, Format};
   tenure validate -o json workflows/*/workflow.yaml | jq '.files[].diagnostics[]'
 
 Exit code 0 when all definitions register, 5 when one does not.")]
-pub struct ValidateOptions {
+pub(super) struct ValidateOptions {
     /// Definitions
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,

@@ -28,7 +28,9 @@ pub(super) fn text(
         text.push_str(&format!("  Portal     http://{portal}\n"));
     }
     if let Some(sandbox) = addresses.sandbox {
-        text.push_str(&format!("  Sandbox    http://{sandbox}  (vendors, their ledgers, the inbox)\n"));
+        text.push_str(&format!(
+            "  Sandbox    http://{sandbox}  (vendors, their ledgers, the inbox)\n"
+        ));
     }
     text.push_str(&format!(
         "  Database   {provider}\n  Durability {grade}: {meaning}\n  Data       {}\n  Reset      \
@@ -47,7 +49,9 @@ pub(super) fn played(played: &Played, addresses: &Addresses) -> String {
     let mut text = format!("\nPurchase {id}, played through:\n\n{}", played.timeline);
     match (played.is_completed(), played.license()) {
         (true, Some(license)) => {
-            text.push_str(&format!("\nLicense (a JWS; verify it with `tenure license verify -`):\n\n{license}\n"));
+            text.push_str(&format!(
+                "\nLicense (a JWS; verify it with `tenure license verify -`):\n\n{license}\n"
+            ));
         }
         (true, None) => text.push_str("\nThe purchase completed without a license.\n"),
         (false, _) => {
@@ -67,7 +71,9 @@ pub(super) fn played(played: &Played, addresses: &Addresses) -> String {
 pub(super) fn next(addresses: &Addresses) -> String {
     let mut text = String::from("\nTry next:\n");
     if let Some(portal) = addresses.portal {
-        text.push_str(&format!("  buy something yourself, or with a card that declines: http://{portal}\n"));
+        text.push_str(&format!(
+            "  buy something yourself, or with a card that declines: http://{portal}\n"
+        ));
     }
     if let Some(sandbox) = addresses.sandbox {
         text.push_str(&format!("  read the mails that were sent:  http://{sandbox}\n"));

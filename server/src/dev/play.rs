@@ -104,7 +104,10 @@ impl Play<'_> {
             return Err(Stop::new(Exit::Interrupted, "stopped before the purchase ended").into());
         }
         if Instant::now() >= deadline {
-            bail!("{what} within {} s; GET /v1/instances shows where it stands", PLAY_TIMEOUT.as_secs());
+            bail!(
+                "{what} within {} s; GET /v1/instances shows where it stands",
+                PLAY_TIMEOUT.as_secs()
+            );
         }
         Ok(())
     }
@@ -250,11 +253,8 @@ impl Play<'_> {
         let mut rows = Vec::new();
         let mut after = Some(0);
         while let Some(from) = after {
-            let url = format!(
-                "http://{}{href}/journal?after={from}&limit={}",
-                self.api,
-                limit::PAGE_MAX
-            );
+            let url =
+                format!("http://{}{href}/journal?after={from}&limit={}", self.api, limit::PAGE_MAX);
             let page = self.json(client.get(url)).await?;
             for row in page.get("items").and_then(Value::as_array).into_iter().flatten() {
                 let at = row.get("at").cloned().unwrap_or_default();

@@ -3,11 +3,15 @@
 use tenure_adapter::Problem;
 use tenure_definition::TaskId;
 use tenure_machine::instance::{Effect, Incident};
-use tenure_machine::{CallId, FrameId, Identity, TimerId};
+use tenure_machine::{CallId, Entry, FrameId, Identity};
 use tenure_store::port::Receipt;
 use uuid::Uuid;
 
 use super::*;
+
+fn due() -> Timestamp {
+    Timestamp::from_second(60).unwrap()
+}
 
 fn stored(status: Status, activities: Vec<Activity>) -> Stored {
     let at = Timestamp::UNIX_EPOCH;
@@ -45,6 +49,7 @@ fn stored(status: Status, activities: Vec<Activity>) -> Stored {
         context: Value::Null,
         started_at: at,
         timeout: None,
+        timers: BTreeMap::from([(TimerId(1), due())]),
         frames,
         next_id: 0,
         visits: BTreeMap::new(),
@@ -110,8 +115,7 @@ fn each_leaf_says_what_it_waits_for_and_no_request_is_shown() {
 }
 
 #[test]
-fn the_journal_lends_due_times_and_correlations() {
-    let due = Timestamp::from_second(60).unwrap();
+fn waits_show_what_they_correlate_by_and_timers_when_they_are_due() {
     let entry = |fact| Entry { task: Some(String::new()), fact };
     let journal = [JournalRow {
         seq: 1,
@@ -122,7 +126,6 @@ fn the_journal_lends_due_times_and_correlations() {
                 event_type: Some("com.tenure.terms.accepted".into()),
                 value: Some("[\"t0\"]".into()),
             }),
-            entry(Fact::TimerSet { due }),
         ],
     }];
     let leaves = vec![
@@ -133,7 +136,7 @@ fn the_journal_lends_due_times_and_correlations() {
     let shown = instance(&stored(Status::Live, leaves), &around);
     let lines = &shown["waiting_for"];
     assert_eq!(lines[0]["events"][0]["correlation"], json!(["t0"]));
-    assert_eq!(lines[1]["due"], json!(due));
+    assert_eq!(lines[1]["due"], json!(due()));
 }
 
 #[test]
