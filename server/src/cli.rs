@@ -24,7 +24,6 @@ mod validate;
 #[command(
     name = "tenure",
     version,
-    propagate_version = true,
     after_help = "Examples:
   tenure dev                          everything on this machine, and one purchase played through
   tenure validate workflows/*/*.yaml  check definitions
@@ -223,7 +222,7 @@ mod tests {
             "tenure validate a.yaml b.yaml -o json",
             "tenure definition register f.yaml --server http://127.0.0.1:8080 --token t",
             "tenure definition list -o json",
-            "tenure definition show purchase-direct",
+            "tenure definition show purchase-direct --version 1.0.0",
             "tenure license verify f --jwks http://127.0.0.1:8080/.well-known/jwks.json",
             "tenure doctor",
             "tenure completions bash",

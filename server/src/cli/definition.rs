@@ -41,7 +41,7 @@ pub(super) enum DefinitionCommand {
         /// Name of the definition
         name: String,
         /// Semantic version instead of the newest
-        #[arg(long = "version-of", value_name = "VERSION")]
+        #[arg(long, value_name = "VERSION")]
         version: Option<String>,
         #[command(flatten)]
         server: ServerOptions,
