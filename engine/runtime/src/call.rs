@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use tenure_adapter::Registry;
-use tenure_machine::InstanceId;
+use tenure_machine::{Event, InstanceId};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
@@ -34,9 +34,9 @@ impl Calls {
         (Self { ground, queue }, Errands(errands))
     }
 
-    /// Releases a call whose intent is committed. When the queue is full the call stays behind,
-    /// and the next look at its instance finds it lost.
-    pub(crate) fn release(&self, instance: InstanceId, mut errand: Errand) {
+    /// Releases a call whose intent is committed. When the queue is full, gives the event that says
+    /// it was not sent.
+    pub(crate) fn release(&self, instance: InstanceId, mut errand: Errand) -> Option<Event> {
         if let Ok(window) = SignedDuration::try_from(self.ground.config.send_window)
             && let Ok(last) = self.ground.clock.now().checked_add(window)
         {
@@ -44,13 +44,11 @@ impl Calls {
         }
         let call = errand.intent().call;
         self.ground.flying.leave(instance, call);
-        if let Err(refused) = self.queue.try_send((instance, errand)) {
-            let (instance, errand) = refused.into_inner();
-            let event = errand.not_sent("too many calls wait on this node");
-            tracing::warn!(%instance, %call, "too many calls wait; this one is not sent");
-            self.ground.flying.landed(instance, &event);
-            self.ground.bells.sweep.notify_one();
-        }
+        let (instance, errand) = self.queue.try_send((instance, errand)).err()?.into_inner();
+        tracing::warn!(%instance, %call, "too many calls wait; this one is not sent");
+        let event = errand.not_sent("too many calls wait on this node");
+        self.ground.flying.landed(instance, &event);
+        Some(event)
     }
 }
 

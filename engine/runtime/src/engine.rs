@@ -228,6 +228,11 @@ impl Engine {
             "event received"
         );
         ground.bells.mail.notify_one();
+        if receipt.duplicate
+            && let Some(first) = self.fate(&incoming.event.source, &incoming.event.id).await?
+        {
+            return Ok(EventAnswer { event: first.event, receipt });
+        }
         Ok(EventAnswer { event: incoming.event, receipt })
     }
 

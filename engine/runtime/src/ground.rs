@@ -1,6 +1,7 @@
 //! What all tasks of an engine stand on.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use uuid::Uuid;
 
 use crate::clock::{Clock, backoff};
 use crate::engine::{Config, Error};
-use crate::lease::Holding;
+use crate::lease::{self, Hold, Holding};
 use crate::plans::Plans;
 use crate::spine::Message;
 use crate::stepper::Steppers;
@@ -44,6 +45,18 @@ pub(crate) struct Ground {
     pub(crate) bells: Bells,
     pub(crate) opened: mpsc::Sender<(InstanceId, WaitId)>,
     pub(crate) ended: broadcast::Sender<InstanceId>,
+    /// Nothing new is taken any more.
+    pub(crate) stopping: AtomicBool,
+}
+
+impl Ground {
+    /// The hold for taking new work: none while the engine stops.
+    pub(crate) fn hold(&self) -> Option<Hold> {
+        if self.stopping.load(Ordering::Acquire) {
+            return None;
+        }
+        lease::current(&self.holding)
+    }
 }
 
 /// In-process wake-ups: what a pump would find by its next scan, it finds now.

@@ -257,7 +257,7 @@ impl Driver<'_> {
             }
             let due = [self.world.next_due(), self.script.next_at].into_iter().flatten().min();
             if calls.is_empty() {
-                let Some(due) = due else { return None };
+                let due = due?;
                 self.clock.reach(due).await;
             } else {
                 // Virtual time stands still while a call is out: its answer belongs to this moment.

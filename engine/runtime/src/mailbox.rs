@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use crate::ground::{Ground, rung};
-use crate::lease;
 use crate::spine::{Arrival, Message};
 
 /// Mails of one reading.
 const BATCH_MAX: i64 = 512;
+/// Readings in a row before the bell is listened to again.
+const READINGS_MAX: usize = 16;
 /// Mails in memory; beyond, no more are read, and starts are refused.
 pub(crate) const KNOWN_MAX: usize = 8_192;
 
@@ -15,7 +16,11 @@ pub(crate) const KNOWN_MAX: usize = 8_192;
 pub(crate) async fn read(ground: Arc<Ground>) {
     loop {
         rung(&ground.bells.mail, ground.config.scan_every).await;
-        while batch(&ground).await {}
+        for _ in 0..READINGS_MAX {
+            if !batch(&ground).await {
+                break;
+            }
+        }
     }
 }
 
@@ -24,7 +29,7 @@ async fn batch(ground: &Ground) -> bool {
     if ground.known.count() >= KNOWN_MAX {
         return false;
     }
-    let Some(hold) = lease::current(&ground.holding) else { return false };
+    let Some(hold) = ground.hold() else { return false };
     let known = ground.known.begin_reading();
     let mails = match ground.store.mail(&hold.list(), &known, BATCH_MAX).await {
         Ok(mails) => mails,

@@ -14,10 +14,11 @@ use uuid::Uuid;
 use crate::admission::{admitted, fingerprint};
 use crate::engine::Error;
 use crate::ground::{Ground, rung};
-use crate::lease;
 
 /// Rows of one reading.
 const BATCH_MAX: i64 = 256;
+/// Readings in a row before the bell is listened to again.
+const READINGS_MAX: usize = 16;
 /// Name space of the ids of mail that the outbox posts: a repetition posts the same mail.
 const MAIL_SPACE: Uuid = Uuid::from_u128(0x1d9f_3a52_70c4_5b0e_8f6a_2b7d_94e1_c358);
 
@@ -25,13 +26,17 @@ const MAIL_SPACE: Uuid = Uuid::from_u128(0x1d9f_3a52_70c4_5b0e_8f6a_2b7d_94e1_c3
 pub(crate) async fn deliver(ground: Arc<Ground>) {
     loop {
         rung(&ground.bells.outbox, ground.config.scan_every).await;
-        while batch(&ground).await {}
+        for _ in 0..READINGS_MAX {
+            if !batch(&ground).await {
+                break;
+            }
+        }
     }
 }
 
 /// One reading; says whether there may be more that can be delivered.
 async fn batch(ground: &Ground) -> bool {
-    let Some(hold) = lease::current(&ground.holding) else { return false };
+    let Some(hold) = ground.hold() else { return false };
     let rows = match ground.store.outbox(&hold.list(), BATCH_MAX).await {
         Ok(rows) => rows,
         Err(error) => {

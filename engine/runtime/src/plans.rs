@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use semver::Version;
-use tenure_adapter::Catalog;
+use tenure_adapter::{Catalog, Problem};
 use tenure_definition::{Diagnostics, Plan, Source, compile};
 use tenure_machine::CloudEvent;
 use tenure_store::Store;
@@ -55,7 +55,10 @@ impl Plans {
             .run(move || compile(&source, &catalog))
             .await
             .map_err(|undone| match undone {
-                Undone::Full | Undone::Panicked => Error::Busy,
+                Undone::Full => Error::Busy,
+                Undone::Panicked => Error::Refused(Box::new(Problem::runtime(
+                    "the compiler broke on this definition; please report it",
+                ))),
             })?
             .map(|(plan, warnings)| Compiled { plan: Arc::new(plan), warnings })
             .map_err(|diagnostics| Error::Invalid(Box::new(diagnostics)))
@@ -143,6 +146,10 @@ impl Plans {
                 );
                 Ok(None)
             }
+            Err(Error::Refused(problem)) => {
+                tracing::error!(definition = name, problem = problem.detail, "not compiled");
+                Ok(None)
+            }
             Err(other) => Err(other),
         }
     }
@@ -200,8 +207,8 @@ impl Shelf {
             .stored
             .iter()
             .filter(|stored| stored.namespace == namespace && stored.name == name)
-            .filter(|stored| version.is_none_or(|version| stored.version == version))
-            .filter(|stored| self.compiled.contains_key(&stored.digest));
+            .filter(|stored| version.is_none_or(|version| stored.version == version));
+        // The newest one even if it does not compile here: an older one is not what was meant.
         let newest = newest(of_name, |stored| &stored.version)?;
         self.compiled.get(&newest.digest).cloned()
     }

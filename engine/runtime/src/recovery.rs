@@ -11,7 +11,7 @@ use tenure_machine::bucket::Bucket;
 
 use crate::clock::backoff;
 use crate::ground::{Ground, rung};
-use crate::lease::{self, Hold};
+use crate::lease::Hold;
 use crate::spine::Message;
 
 /// Instances of one page.
@@ -32,10 +32,16 @@ pub(crate) async fn recover(ground: Arc<Ground>) {
     let mut scans = 0;
     let mut failures = 0;
     loop {
-        let now = lease::current(&holding);
+        let now = ground.hold();
         let everything = scans % SCANS_PER_LOOK == 0;
         if let Some(hold) = now {
             let buckets = if everything { hold.list() } else { taken(seen.as_ref(), &hold) };
+            if everything && let Err(error) = ground.plans.refresh().await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "definitions were not read"
+                );
+            }
             match look(&ground, &buckets).await {
                 Ok(()) => {
                     seen = Some(hold);
@@ -97,7 +103,7 @@ async fn look(ground: &Ground, buckets: &[Bucket]) -> tenure_store::port::Result
 
 /// Repairs meetings of events and waits that a crash cut in half.
 async fn sweep(ground: &Ground) {
-    let Some(hold) = lease::current(&ground.holding) else { return };
+    let Some(hold) = ground.hold() else { return };
     match ground.store.sweep(&hold.list(), ground.clock.now(), SWEEP_MAX).await {
         Ok(0) => {}
         Ok(delivered) => {

@@ -15,6 +15,7 @@ mod hot;
 mod release;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tenure_definition::Plan;
@@ -31,6 +32,9 @@ use crate::loader::{Found, Loader};
 use crate::refuser::Refuser;
 use crate::stepper::Undone;
 use hot::{Phase, Table};
+
+/// How often the spine looks who rested enough.
+const TICK: Duration = Duration::from_secs(1);
 
 /// Something that happened to an instance, and where it came from.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,6 +100,7 @@ impl Spine {
     /// Takes messages for as long as somebody sends them.
     pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Message>) {
         let mut holding = self.ground.holding.clone();
+        let mut tick = tokio::time::interval(TICK);
         loop {
             self.look_at_hold();
             tokio::select! {
@@ -104,6 +109,7 @@ impl Spine {
                     None => return,
                 },
                 changed = holding.changed() => if changed.is_err() { return },
+                _ = tick.tick() => self.end_rests(),
             }
             self.answer_drain();
         }
@@ -136,7 +142,10 @@ impl Spine {
             return self.put_back(&arrival);
         }
         if !self.table.contains(id) && !self.heat(id) {
-            return self.put_back(&arrival);
+            if !arrival.mail.is_some_and(|mail| self.table.keep_for_rested(id, mail)) {
+                self.put_back(&arrival);
+            }
+            return;
         }
         match self.table.queue(id, arrival, from_memory) {
             Ok(()) => self.advance(id),
@@ -281,7 +290,11 @@ impl Spine {
                 let instance = Arc::new(transition.instance);
                 hot.troubles = 0;
                 hot.phase = Phase::Idle { instance: Arc::clone(&instance), plan };
-                self.release(&instance, transition.commands);
+                let not_sent = self.release(&instance, transition.commands);
+                for event in not_sent {
+                    // From memory: always taken.
+                    self.table.queue(id, Arrival::bare(event), true).ok();
+                }
                 self.table.recovered(id);
                 if instance.is_terminal() {
                     self.table.cool(id);

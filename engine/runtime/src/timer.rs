@@ -9,7 +9,6 @@ use tenure_machine::{Event, InstanceId, TimerId};
 use tokio::sync::Notify;
 
 use crate::ground::{Ground, rung};
-use crate::lease;
 use crate::spine::{Arrival, Message};
 
 /// How far the near future reaches, in scans.
@@ -137,7 +136,7 @@ async fn scan(ground: &Ground) {
         tracing::warn!(error = &error as &dyn std::error::Error, "the database clock is not read");
         return;
     }
-    let Some(hold) = lease::current(&ground.holding) else { return };
+    let Some(hold) = ground.hold() else { return };
     match ground.store.timers(&hold.list(), ground.timers.reach(), SCAN_MAX).await {
         Ok(rows) => {
             let mut near = ground.timers.lock();

@@ -33,7 +33,6 @@ const DRAIN_MAX: Duration = Duration::from_secs(10);
 pub(super) struct House {
     pub(super) ground: Arc<Ground>,
     hold: watch::Sender<Option<Hold>>,
-    stopping: AtomicBool,
     broken: Arc<AtomicBool>,
     /// The watcher holds all tasks: ending it ends them.
     watcher: Mutex<Option<AbortHandle>>,
@@ -77,17 +76,12 @@ impl House {
             bells: Bells::default(),
             opened,
             ended: broadcast::channel(ENDED_QUEUE_MAX).0,
+            stopping: AtomicBool::new(false),
         });
         let tasks = furnish(&ground, &hold, registry, inbox, waits);
         let broken = Arc::new(AtomicBool::new(false));
         let watcher = tokio::spawn(watch_over(tasks, Arc::clone(&broken))).abort_handle();
-        Ok(Self {
-            ground,
-            hold,
-            stopping: AtomicBool::new(false),
-            broken,
-            watcher: Mutex::new(Some(watcher)),
-        })
+        Ok(Self { ground, hold, broken, watcher: Mutex::new(Some(watcher)) })
     }
 
     /// Whether all tasks run.
@@ -97,7 +91,7 @@ impl House {
 
     /// Refuses work when this engine cannot do it.
     pub(super) fn takes_work(&self) -> Result<(), Error> {
-        if self.stopping.load(Ordering::Acquire) || !self.works() {
+        if self.ground.stopping.load(Ordering::Acquire) || !self.works() {
             return Err(Error::Busy);
         }
         Ok(())
@@ -105,7 +99,7 @@ impl House {
 
     /// Takes nothing new, waits for what is in flight, hands the buckets back.
     pub(super) async fn shut_down(&self) -> Result<(), Error> {
-        if self.stopping.swap(true, Ordering::AcqRel) {
+        if self.ground.stopping.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
         let (done, drained) = oneshot::channel();

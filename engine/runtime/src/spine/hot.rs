@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tenure_definition::Plan;
 use tenure_machine::{CallId, Event, Instance, InstanceId};
+use uuid::Uuid;
 
 use super::Arrival;
 use crate::clock::{backoff, boot};
@@ -102,10 +103,12 @@ pub(super) struct Table {
     turns: u64,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Rest {
     until: Duration,
     times: u32,
+    /// Its mail, known and not to be read before the rest is over.
+    mail: Vec<Uuid>,
 }
 
 impl Table {
@@ -190,7 +193,9 @@ impl Table {
 
     /// The instance moved: whatever was wrong with it is over.
     pub(super) fn recovered(&mut self, id: InstanceId) {
-        self.resting.remove(&id);
+        if self.resting.get(&id).is_some_and(|rest| rest.mail.is_empty()) {
+            self.resting.remove(&id);
+        }
     }
 
     fn make_room(&mut self) {
@@ -207,17 +212,45 @@ impl Table {
     }
 
     /// Takes an instance out of memory for a while; longer each time.
-    pub(super) fn rest(&mut self, id: InstanceId) -> Option<Hot> {
-        let times = self.resting.get(&id).map_or(0, |rest| rest.times.saturating_add(1));
+    /// Gives mail that may be read again because somebody else's rest ended early for it.
+    pub(super) fn rest(&mut self, id: InstanceId) -> Vec<Uuid> {
+        let before = self.resting.remove(&id);
+        let times = before.as_ref().map_or(0, |rest| rest.times.saturating_add(1));
+        let mut mail = before.map(|rest| rest.mail).unwrap_or_default();
+        if let Some(hot) = self.remove(id) {
+            mail.extend(hot.into_arrivals().filter_map(|arrival| arrival.mail));
+        }
+        let until = boot() + backoff(times, REST_FIRST, REST_LONGEST);
+        let mut freed = Vec::new();
         if self.resting.len() >= RESTING_MAX
             && let Some(first) =
                 self.resting.iter().min_by_key(|(_, rest)| rest.until).map(|(id, _)| *id)
         {
-            self.resting.remove(&first);
+            freed.extend(self.resting.remove(&first).into_iter().flat_map(|rest| rest.mail));
         }
-        let until = boot() + backoff(times, REST_FIRST, REST_LONGEST);
-        self.resting.insert(id, Rest { until, times });
-        self.remove(id)
+        self.resting.insert(id, Rest { until, times, mail });
+        freed
+    }
+
+    /// Keeps mail of an instance that rests; `false` when it does not rest.
+    pub(super) fn keep_for_rested(&mut self, id: InstanceId, mail: Uuid) -> bool {
+        match self.resting.get_mut(&id) {
+            Some(rest) if boot() < rest.until && rest.mail.len() < QUEUE_MAX => {
+                rest.mail.push(mail);
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+
+    /// Mail of instances whose rest is over.
+    pub(super) fn rested(&mut self) -> Vec<Uuid> {
+        let now = boot();
+        self.resting
+            .values_mut()
+            .filter(|rest| rest.until <= now)
+            .flat_map(|rest| std::mem::take(&mut rest.mail))
+            .collect()
     }
 
     /// All instances for which `leaves` holds leave.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tenure_machine::{Command, Instance, InstanceId};
+use tenure_machine::{Command, Event, Instance, InstanceId};
 
 use super::hot::Hot;
 use super::{Arrival, Spine};
@@ -11,15 +11,16 @@ use crate::lease::Hold;
 
 impl Spine {
     /// Releases the commands of a committed transition. Rows (timers, waits, outbox) were written
-    /// with it; here they only get their wake-up.
-    pub(super) fn release(&self, instance: &Instance, commands: Vec<Command>) {
+    /// with it; here they only get their wake-up. Gives the events of calls that found no place.
+    pub(super) fn release(&self, instance: &Instance, commands: Vec<Command>) -> Vec<Event> {
         let id = instance.id;
+        let mut not_sent = Vec::new();
         let open: BTreeSet<_> = instance.open_calls().collect();
         for command in commands {
             if let Some(errand) = Errand::of(&command) {
                 // A call given up within the same step is not made.
                 if open.contains(&errand.intent().call) {
-                    self.calls.release(id, errand);
+                    not_sent.extend(self.calls.release(id, errand));
                 }
                 continue;
             }
@@ -43,6 +44,7 @@ impl Spine {
             // Nobody may be waiting for it.
             self.ground.ended.send(id).ok();
         }
+        not_sent
     }
 
     /// The hold on the bucket of an instance, while it is trusted.
@@ -87,6 +89,13 @@ impl Spine {
         }
     }
 
+    /// Mail of instances that rested enough may be read again.
+    pub(super) fn end_rests(&mut self) {
+        for mail in self.table.rested() {
+            self.ground.known.let_go(mail);
+        }
+    }
+
     /// The instance leaves memory; scans bring back what waited for it.
     pub(super) fn forget(&mut self, id: InstanceId) {
         if let Some(hot) = self.table.remove(id) {
@@ -94,10 +103,11 @@ impl Spine {
         }
     }
 
-    /// The instance leaves memory for a while.
+    /// The instance leaves memory for a while. Its mail is not read again meanwhile, so that it
+    /// does not stand in the way of others.
     pub(super) fn rest(&mut self, id: InstanceId) {
-        if let Some(hot) = self.table.rest(id) {
-            self.let_go(hot);
+        for mail in self.table.rest(id) {
+            self.ground.known.let_go(mail);
         }
     }
 
