@@ -1,18 +1,10 @@
 //! The schema: migrations embedded in the binary, forward only.
 
-use std::cmp::Ordering;
-
-use sqlx::migrate::{Migrate as _, MigrateError, Migrator};
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{Connection, PgConnection};
 
 /// All migrations this binary knows.
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
-
-/// Where sqlx notes what it applied.
-const TABLE: &str = "_sqlx_migrations";
-
-/// SQLSTATE of a table that does not exist.
-const UNDEFINED_TABLE: &str = "42P01";
 
 /// Why the schema cannot be brought up to date.
 #[derive(Debug, thiserror::Error)]
@@ -29,14 +21,6 @@ pub enum Error {
         /// The migration this binary does not know.
         version: i64,
         /// The newest one it knows.
-        known: i64,
-    },
-    /// This binary is newer than the schema.
-    #[error("the database has migration {version}, and this binary needs {known}: run tenure migrate")]
-    Behind {
-        /// The newest migration that was applied.
-        version: i64,
-        /// The newest one this binary knows.
         known: i64,
     },
     /// A migration that was applied reads differently in this binary: this is not the same product.
@@ -75,30 +59,6 @@ pub async fn migrate(url: &str, locking: Locking) -> Result<(), Error> {
     // Whether it closes politely does not matter any more.
     connection.close().await.ok();
     outcome
-}
-
-/// Checks that the schema is this binary's, and gives its version. Changes nothing.
-///
-/// # Errors
-/// [`Error::TooNew`], [`Error::Behind`] or [`Error::Connect`].
-pub async fn check(url: &str) -> Result<i64, Error> {
-    let mut connection = PgConnection::connect(url).await.map_err(Error::Connect)?;
-    let applied = match connection.list_applied_migrations(TABLE).await {
-        Ok(applied) => applied.iter().map(|one| one.version).max().unwrap_or(0),
-        // A database that was never migrated has no table of migrations.
-        Err(MigrateError::Execute(sqlx::Error::Database(error)))
-            if error.code().as_deref() == Some(UNDEFINED_TABLE) =>
-        {
-            0
-        }
-        Err(error) => return Err(explain(error)),
-    };
-    connection.close().await.ok();
-    match applied.cmp(&newest()) {
-        Ordering::Equal => Ok(applied),
-        Ordering::Less => Err(Error::Behind { version: applied, known: newest() }),
-        Ordering::Greater => Err(Error::TooNew { version: applied, known: newest() }),
-    }
 }
 
 /// The newest migration this binary knows.
