@@ -18,7 +18,7 @@ pub struct Table {
     pub is_partition: bool,
 }
 
-/// The text without comments and with string literals emptied, in lowercase.
+/// The text without comments, with string literals and quoted names emptied, in lowercase.
 ///
 /// # Panics
 /// Never: the patterns are constant.
@@ -26,8 +26,10 @@ pub struct Table {
 pub fn bare(text: &str) -> String {
     let comments = Regex::new(r"(?s)--[^\n]*|/\*.*?\*/").expect("a valid pattern");
     let strings = Regex::new(r"'(?:[^']|'')*'").expect("a valid pattern");
+    let names = Regex::new(r#""[^"]*""#).expect("a valid pattern");
     let text = comments.replace_all(text, "");
-    strings.replace_all(&text, "''").to_lowercase()
+    let text = strings.replace_all(&text, "''");
+    names.replace_all(&text, "\"\"").to_lowercase()
 }
 
 /// The statements of a text, without comments.

@@ -27,7 +27,12 @@ const FORBIDDEN: [(&str, &str); 14] = [
 const CLOCK_READERS: [&str; 2] = ["clock", "lease"];
 
 /// Tables that belong to no instance, and what they belong to.
-const GLOBAL_TABLES: [(&str, &str); 0] = [];
+const GLOBAL_TABLES: [(&str, &str); 4] = [
+    ("definition", "one row a version, read by every node"),
+    ("node", "one row a node: its heartbeat"),
+    ("node_fence", "one row a node: its epoch"),
+    ("sandbox_clock", "one row a database"),
+];
 
 fn migrations() -> Vec<(PathBuf, String)> {
     read_all("migrations")
