@@ -30,6 +30,8 @@ pub struct Instance {
     pub started_at: Timestamp,
     /// The timer of the workflow's own time-out.
     pub timeout: Option<TimerId>,
+    /// All set timers with the instant they are due; a firing before that is put back.
+    pub timers: BTreeMap<TimerId, Timestamp>,
     /// The active tasks, by id. Parents are older than their children.
     pub frames: BTreeMap<FrameId, Frame>,
     /// The next unused counter value for frames, timers, waits and calls.
@@ -138,8 +140,9 @@ pub enum Activity {
     Fork {
         /// Outputs of the branches that ended, in declared order.
         outputs: Vec<Option<Value>>,
-        /// `$context` as each branch that ended left it, merged at the join in declared order.
-        contexts: Vec<Option<Value>>,
+        /// `$context` of each branch: a copy at the start, merged at the join in declared order, so
+        /// that the result never depends on timing.
+        contexts: Vec<Value>,
         /// The last error of a branch, for `compete`.
         error: Option<Problem>,
     },
@@ -222,7 +225,7 @@ pub struct Effect {
     pub send_by: Timestamp,
     /// Attempts so far, of all generations.
     pub attempts: u32,
-    /// Unknown outcomes in a row.
+    /// Unknown outcomes under this key that no look-up has disproved.
     pub unknowns: u32,
 }
 

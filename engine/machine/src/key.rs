@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::Identity;
 
-/// Name space of all effect keys (itself UUID v5 of the URL name space and `tenure.effect`).
+/// Name space of all effect keys. Drawn once; changing it would make every vendor see new effects.
 const EFFECT_SPACE: Uuid = Uuid::from_u128(0x6c2d_6f0e_5c1b_5f5e_9d1b_6a9d_5f2b_7e31);
 
 /// The key of an effect: UUID v5 over (namespace, definition, business key, start key, position,

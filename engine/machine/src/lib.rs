@@ -14,6 +14,8 @@ pub mod event;
 pub mod id;
 pub mod instance;
 pub mod key;
+pub mod limit;
+pub mod secret;
 pub mod transition;
 
 mod admit;
