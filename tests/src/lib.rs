@@ -1,12 +1,15 @@
-//! Floor 6: what is proved about the house as a whole.
+//! Floor 6: what the tests of the whole house share. The tests themselves lie in `tests/tests/`, one
+//! file per theme.
 //!
-//! One file per theme under `tests/tests/`. The helpers here read the repository itself: its files
-//! ([`tree`]), its Rust code ([`code`]), its documentation ([`markdown`]) and its SQL ([`sql`]).
-//! Nothing depends on this crate.
+//! Two kinds of helpers: some read the repository itself, its files ([`tree`]), its Rust code
+//! ([`code`]), its documentation ([`markdown`]) and its SQL ([`sql`]); the others play worlds for
+//! the engine ([`world`], [`random`]). Nothing depends on this crate.
 
 #![expect(clippy::panic, reason = "this crate exists to fail tests, with a clear sentence")]
 
 pub mod code;
 pub mod markdown;
+pub mod random;
 pub mod sql;
 pub mod tree;
+pub mod world;
