@@ -8,9 +8,11 @@
 //! [`ladder`] (where the database comes from).
 
 pub mod ladder;
+pub mod migrate;
 pub mod port;
 
 mod postgres;
+mod sqlstate;
 
 pub use port::{Error, Store};
-pub use postgres::Postgres;
+pub use postgres::{Options, Postgres};

@@ -32,8 +32,9 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A row that cannot be read: a bug, or somebody changed it by hand.
-    #[error("{verb}: a stored value is unreadable")]
+    /// A value that cannot be stored or read: a bug, or somebody changed a row by hand. Repeating does
+    /// not help.
+    #[error("{verb}: a value cannot be stored or read")]
     Corrupt {
         /// The verb.
         verb: &'static str,
@@ -195,7 +196,8 @@ pub struct Incoming {
 /// What the store says of a received event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Receipt {
-    /// Whether (source, id) was seen before. The first event is the one that counts.
+    /// Whether (source, id) was seen before. The first event is the one that counts; where its fate is
+    /// read later, this is `false`.
     pub duplicate: bool,
     /// When the first was received.
     pub received_at: Timestamp,
@@ -269,7 +271,8 @@ pub trait Store: std::fmt::Debug + Send + Sync {
     async fn start(&self, new: &NewInstance, at: Timestamp) -> Result<Started>;
 
     /// Commits a batch in one statement, fenced by epoch and revision: instance rows, journal,
-    /// timers, waits, outbox, consumed mail. One answer per checkpoint, in order. A lost answer of
+    /// timers, waits, outbox, consumed mail. Timers and waits that the instance as it stands does not
+    /// know any more are deleted; an ended instance keeps none, and no mail. One answer per checkpoint, in order. A lost answer of
     /// the database is read back: a row at the new revision under our epoch is our success.
     async fn checkpoint(&self, fence: Fence, batch: &[Checkpoint]) -> Result<Vec<Committed>>;
 
@@ -285,9 +288,19 @@ pub trait Store: std::fmt::Debug + Send + Sync {
         id: &str,
     ) -> Result<Option<(CloudEvent, Receipt)>>;
 
+    /// Whether a wait is open now that an event of this type and these routes may fit: what a strict sender
+    /// asks before anything is kept.
+    async fn awaited(&self, namespace: &str, event_type: &str, routes: &[Route]) -> Result<bool>;
+
     /// Events kept earlier that fit waits just opened by these instances: delivers them as mail.
     /// Called after the checkpoint that opened the waits. Returns how many were delivered.
     async fn match_waits(&self, opened: &[(InstanceId, WaitId)], at: Timestamp) -> Result<u64>;
+
+    /// Repairs meetings that a crash cut in half: events that were kept but have not looked for waits,
+    /// and waits that committed before [`Store::match_waits`] was called. Belongs into every scan;
+    /// costs two looks into empty indexes when there is nothing to do. Returns how many were
+    /// delivered.
+    async fn sweep(&self, buckets: &[Bucket], at: Timestamp, limit: i64) -> Result<u64>;
 
     /// Whether an event of this type and route was already consumed by a wait (a second acceptance):
     /// the first such event with its receipt.
@@ -298,10 +311,12 @@ pub trait Store: std::fmt::Debug + Send + Sync {
         route: &Route,
     ) -> Result<Option<(CloudEvent, Receipt)>>;
 
-    /// Marks a delivery as not fitting after all, so that the event may find another wait.
+    /// Takes mail out of its box that moved nothing (a [`tenure_machine::Stale`]). The delivery of an
+    /// event is marked as not fitting, so that the event may find another wait, never the same one.
     async fn refuse_mail(&self, mail: &[Uuid]) -> Result<()>;
 
-    /// Puts mail into instances' boxes (child ended, cancel request). Mail ids repeat harmlessly.
+    /// Puts mail into instances' boxes (child ended, cancel request). Mail ids repeat harmlessly; an
+    /// instance that has ended gets none; one that does not exist yet finds its mail when it starts.
     async fn post(&self, mail: &[Mail], at: Timestamp) -> Result<()>;
 
     /// Unconsumed mail of these buckets, oldest first, without the ids in `known`.

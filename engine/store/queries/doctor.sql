@@ -1,0 +1,56 @@
+-- Live instances without a reason to live: no call out, timer, open wait, incident, mail, command on
+-- its way, and no child that runs or still has to tell of its end. No lock.
+select
+    i.id,
+    i.definition,
+    s.updated_at as "updated_at: jiff_sqlx::Timestamp"
+from instance_state s
+join instance i on i.bucket = s.bucket and i.id = s.id
+where s.status in ('pending', 'live')
+    and s.open_calls = 0
+    and s.incidents = 0
+    and not exists (
+        select
+        from timer t
+        where t.bucket = s.bucket
+            and t.instance_id = s.id
+    )
+    and not exists (
+        select
+        from wait w
+        where w.bucket = s.bucket
+            and w.instance_id = s.id
+    )
+    and not exists (
+        select
+        from mail x
+        where x.bucket = s.bucket
+            and x.instance_id = s.id
+    )
+    and not exists (
+        select
+        from outbox o
+        where o.bucket = s.bucket
+            and o.instance_id = s.id
+    )
+    and not (
+        s.open_children > 0
+        and exists (
+            select
+            from instance c
+            join instance_state cs on cs.bucket = c.bucket and cs.id = c.id
+            where c.parent_id = s.id
+                and c.parent_awaits
+                and (
+                    cs.status in ('pending', 'live')
+                    or exists (
+                        select
+                        from outbox o
+                        where o.bucket = c.bucket
+                            and o.instance_id = c.id
+                    )
+                )
+        )
+    )
+order by i.id
+limit $1

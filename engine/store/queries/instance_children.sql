@@ -1,0 +1,5 @@
+-- The children of an instance, oldest first. They live in buckets of their own. No lock.
+select c.id
+from instance c
+where c.parent_id = $1
+order by c.id

@@ -1,0 +1,20 @@
+-- Instances by id. No lock.
+select
+    i.id,
+    i.namespace,
+    i.definition,
+    i.version,
+    i.digest,
+    i.business_key,
+    i.start_key,
+    i.parent_id,
+    i.parent_awaits,
+    i.input,
+    i.started_at as "started_at: jiff_sqlx::Timestamp",
+    s.revision,
+    s.state,
+    s.updated_at as "updated_at: jiff_sqlx::Timestamp"
+from unnest($1::int[], $2::uuid[]) as n (bucket, id)
+join instance i on i.bucket = n.bucket and i.id = n.id
+join instance_state s on s.bucket = i.bucket and s.id = i.id
+order by i.id

@@ -1,0 +1,122 @@
+//! Mail, timers and outbox: what brings an instance back to life.
+
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use tenure_machine::bucket::Bucket;
+use tenure_machine::{InstanceId, TimerId};
+use uuid::Uuid;
+
+use super::{Postgres, corrupt, numbers};
+use crate::port::{DueTimer, Mail, OutboxRow, Result};
+use crate::sqlstate::with_retry;
+
+/// See [`crate::Store::post`].
+pub(super) async fn post(store: &Postgres, mail: &[Mail], at: Timestamp) -> Result<()> {
+    const VERB: &str = "post";
+    let buckets: Vec<i32> = mail.iter().map(|m| m.instance.bucket().as_i32()).collect();
+    let instances: Vec<Uuid> = mail.iter().map(|m| m.instance.0).collect();
+    let ids: Vec<Uuid> = mail.iter().map(|m| m.id).collect();
+    let bodies = mail
+        .iter()
+        .map(|m| serde_json::to_string(&m.event))
+        .collect::<serde_json::Result<Vec<String>>>()
+        .map_err(|e| corrupt(VERB, e))?;
+    with_retry(VERB, || async {
+        sqlx::query_file!(
+            "queries/mail_post.sql",
+            &buckets,
+            &instances,
+            &ids,
+            &bodies,
+            at.to_sqlx() as jiff_sqlx::Timestamp
+        )
+        .execute(&store.pool)
+        .await
+    })
+    .await?;
+    Ok(())
+}
+
+/// See [`crate::Store::mail`].
+pub(super) async fn mail(
+    store: &Postgres,
+    buckets: &[Bucket],
+    known: &[Uuid],
+    limit: i64,
+) -> Result<Vec<Mail>> {
+    const VERB: &str = "mail";
+    let buckets = numbers(buckets);
+    let rows = with_retry(VERB, || async {
+        sqlx::query_file!("queries/mail_list.sql", &buckets, known, limit)
+            .fetch_all(&store.pool)
+            .await
+    })
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let event = serde_json::from_str(&row.body).map_err(|e| corrupt(VERB, e))?;
+            Ok(Mail { id: row.id, instance: InstanceId(row.instance_id), event })
+        })
+        .collect()
+}
+
+/// See [`crate::Store::timers`].
+pub(super) async fn timers(
+    store: &Postgres,
+    buckets: &[Bucket],
+    until: Timestamp,
+    limit: i64,
+) -> Result<Vec<DueTimer>> {
+    let buckets = numbers(buckets);
+    let rows = with_retry("timers", || async {
+        sqlx::query_file!(
+            "queries/timer_list.sql",
+            &buckets,
+            until.to_sqlx() as jiff_sqlx::Timestamp,
+            limit
+        )
+        .fetch_all(&store.pool)
+        .await
+    })
+    .await?;
+    let timers = rows.into_iter().map(|row| DueTimer {
+        instance: InstanceId(row.instance_id),
+        timer: TimerId(row.timer),
+        due: row.due.to_jiff(),
+    });
+    Ok(timers.collect())
+}
+
+/// See [`crate::Store::outbox`].
+pub(super) async fn outbox(
+    store: &Postgres,
+    buckets: &[Bucket],
+    limit: i64,
+) -> Result<Vec<OutboxRow>> {
+    const VERB: &str = "outbox";
+    let buckets = numbers(buckets);
+    let rows = with_retry(VERB, || async {
+        sqlx::query_file!("queries/outbox_list.sql", &buckets, limit).fetch_all(&store.pool).await
+    })
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let command = serde_json::from_str(&row.command).map_err(|e| corrupt(VERB, e))?;
+            Ok(OutboxRow { instance: InstanceId(row.instance_id), ordinal: row.ordinal, command })
+        })
+        .collect()
+}
+
+/// See [`crate::Store::settle_outbox`].
+pub(super) async fn settle_outbox(store: &Postgres, rows: &[(InstanceId, i64)]) -> Result<()> {
+    let buckets: Vec<i32> = rows.iter().map(|(id, _)| id.bucket().as_i32()).collect();
+    let ids: Vec<Uuid> = rows.iter().map(|(id, _)| id.0).collect();
+    let ordinals: Vec<i64> = rows.iter().map(|(_, ordinal)| *ordinal).collect();
+    with_retry("settle_outbox", || async {
+        sqlx::query_file!("queries/outbox_settle.sql", &buckets, &ids, &ordinals)
+            .execute(&store.pool)
+            .await
+    })
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! How an instance lies in its two rows: what never changes in columns of `instance`, the rest as
+//! JSON text in the hot row.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tenure_machine::instance::{Effect, Frame};
+use tenure_machine::{FrameId, Identity, Instance, InstanceId, Parent, Status, TimerId};
+use uuid::Uuid;
+
+use crate::port::Stored;
+
+/// The changing half, as written.
+#[derive(Serialize)]
+struct Written<'a> {
+    status: &'a Status,
+    context: &'a Value,
+    timeout: &'a Option<TimerId>,
+    frames: &'a BTreeMap<FrameId, Frame>,
+    next_id: i64,
+    visits: &'a BTreeMap<String, u32>,
+    abandoned: &'a BTreeMap<String, Effect>,
+}
+
+/// The changing half, as read.
+#[derive(Deserialize)]
+struct Read {
+    status: Status,
+    context: Value,
+    timeout: Option<TimerId>,
+    frames: BTreeMap<FrameId, Frame>,
+    next_id: i64,
+    visits: BTreeMap<String, u32>,
+    abandoned: BTreeMap<String, Effect>,
+}
+
+/// The changing half as text.
+pub(super) fn write(instance: &Instance) -> serde_json::Result<String> {
+    // Named one by one: a new field must find its place in `Read` too, or in a column.
+    let Instance {
+        id: _,
+        identity: _,
+        revision: _,
+        status,
+        input: _,
+        context,
+        started_at: _,
+        timeout,
+        frames,
+        next_id,
+        visits,
+        abandoned,
+    } = instance;
+    serde_json::to_string(&Written {
+        status,
+        context,
+        timeout,
+        frames,
+        next_id: *next_id,
+        visits,
+        abandoned,
+    })
+}
+
+/// The word of the `status` column.
+pub(super) fn status_word(status: &Status) -> &'static str {
+    match status {
+        Status::Pending => "pending",
+        Status::Live => "live",
+        Status::Completed { .. } => "completed",
+        Status::Faulted { .. } => "faulted",
+        Status::Cancelled { .. } => "cancelled",
+    }
+}
+
+/// Both rows of an instance.
+pub(super) struct Row {
+    pub(super) id: Uuid,
+    pub(super) namespace: String,
+    pub(super) definition: String,
+    pub(super) version: String,
+    pub(super) digest: String,
+    pub(super) business_key: String,
+    pub(super) start_key: String,
+    pub(super) parent_id: Option<Uuid>,
+    pub(super) parent_awaits: Option<bool>,
+    pub(super) input: String,
+    pub(super) started_at: jiff_sqlx::Timestamp,
+    pub(super) revision: i64,
+    pub(super) state: String,
+    pub(super) updated_at: jiff_sqlx::Timestamp,
+}
+
+impl Row {
+    /// The instance the rows stand for.
+    pub(super) fn read(self) -> serde_json::Result<Stored> {
+        let input = serde_json::from_str(&self.input)?;
+        let state: Read = serde_json::from_str(&self.state)?;
+        let parent = self
+            .parent_id
+            .zip(self.parent_awaits)
+            .map(|(id, awaits)| Parent { instance: InstanceId(id), awaits });
+        let started_at: Timestamp = self.started_at.to_jiff();
+        let instance = Instance {
+            id: InstanceId(self.id),
+            identity: Identity {
+                namespace: self.namespace,
+                definition: self.definition,
+                version: self.version,
+                digest: self.digest,
+                business_key: self.business_key,
+                start_key: self.start_key,
+                parent,
+            },
+            revision: self.revision,
+            status: state.status,
+            input,
+            context: state.context,
+            started_at,
+            timeout: state.timeout,
+            frames: state.frames,
+            next_id: state.next_id,
+            visits: state.visits,
+            abandoned: state.abandoned,
+        };
+        Ok(Stored { instance, updated_at: self.updated_at.to_jiff() })
+    }
+}
