@@ -1,38 +1,39 @@
 //! The engine's handle: what a server, a test or an embedding program holds.
 
+mod config;
+mod house;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
 use tenure_adapter::{Problem, Registry};
-use tenure_definition::{Diagnostics, Source};
-use tenure_machine::{CloudEvent, InstanceId};
+use tenure_definition::{Diagnostics, Plan, Source};
+use tenure_machine::bucket::Bucket;
+use tenure_machine::{CloudEvent, InstanceId, Start};
 use tenure_store::Store;
-use tenure_store::port::{JournalRow, Receipt, Registered, Stored, StoredDefinition};
-use uuid::Uuid;
+use tenure_store::port::{
+    Incoming, JournalRow, NewInstance, Receipt, Registered, Started, Stored, StoredDefinition,
+};
+use tokio::sync::broadcast::error::RecvError;
 
-/// How an engine runs.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// This node's stable id; a restart under the same id takes its buckets back at once.
-    pub node: Uuid,
-    /// Namespace of everything that comes in by the API.
-    pub namespace: String,
-    /// How long a lease lasts without renewal.
-    pub lease_ttl: Duration,
-    /// How often mail, timers and outbox are looked through (in-process wake-ups come first).
-    pub scan_every: Duration,
-    /// Calls in flight at once.
-    pub calls_max: usize,
-    /// How long after its intent an attempt may still be sent.
-    pub send_window: Duration,
-}
+use crate::admission::{admitted, fingerprint};
+use crate::ground::{Ground, patiently};
+use crate::{lease, mailbox};
+pub use config::Config;
+use house::House;
 
-/// A running engine. Cheap to clone; the work stops with [`Engine::shutdown`].
+/// Longest Idempotency-Key, in bytes.
+pub const START_KEY_BYTES_MAX: usize = 255;
+/// How often somebody who waits for an end looks himself: it may come from another node.
+const END_POLL: Duration = Duration::from_millis(250);
+
+/// A running engine. Cheap to clone; the work stops with [`Engine::shutdown`], or at once, as if
+/// killed, when the last handle is dropped.
 #[derive(Debug, Clone)]
 pub struct Engine {
-    _store: Arc<dyn Store>,
+    house: Arc<House>,
 }
 
 /// Why a verb of the engine was refused. The server maps these to HTTP problems, once.
@@ -85,6 +86,12 @@ pub struct EventAnswer {
     pub receipt: Receipt,
 }
 
+impl From<(CloudEvent, Receipt)> for EventAnswer {
+    fn from((event, receipt): (CloudEvent, Receipt)) -> Self {
+        Self { event, receipt }
+    }
+}
+
 /// What to do with an event nobody waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Handling {
@@ -99,14 +106,17 @@ impl Engine {
     /// Takes a lease, recovers what the buckets hold and starts to work.
     ///
     /// # Errors
-    /// When the store cannot be reached.
+    /// When the store cannot be reached, or [`Error::Busy`] when no threads can be started.
     pub async fn start(
         store: Arc<dyn Store>,
         registry: Registry,
         config: Config,
     ) -> Result<Self, Error> {
-        let _ = (registry, config);
-        Ok(Self { _store: store })
+        Ok(Self { house: Arc::new(House::build(store, registry, config).await?) })
+    }
+
+    fn ground(&self) -> &Arc<Ground> {
+        &self.house.ground
     }
 
     /// Compiles and registers a definition.
@@ -117,8 +127,15 @@ impl Engine {
         &self,
         source: Source,
     ) -> Result<(StoredDefinition, Registered, Diagnostics), Error> {
-        let _ = source;
-        Err(Error::Busy)
+        let answer = self.ground().plans.register(source).await?;
+        tracing::info!(
+            definition = answer.0.name,
+            version = answer.0.version,
+            digest = answer.0.digest,
+            registered = ?answer.1,
+            "definition registered"
+        );
+        Ok(answer)
     }
 
     /// All registered definitions.
@@ -126,7 +143,7 @@ impl Engine {
     /// # Errors
     /// The store's.
     pub async fn definitions(&self) -> Result<Vec<StoredDefinition>, Error> {
-        Err(Error::Busy)
+        patiently(|| self.store().definitions()).await
     }
 
     /// Starts an instance of the newest version (or of `version`). When this returns, the start is
@@ -142,21 +159,104 @@ impl Engine {
         key: Option<&str>,
         input: Value,
     ) -> Result<StartAnswer, Error> {
-        let _ = (name, version, key, input);
-        Err(Error::Busy)
+        self.house.takes_work()?;
+        let ground = self.ground();
+        if ground.known.count() >= mailbox::KNOWN_MAX {
+            return Err(Error::Busy);
+        }
+        if let Some(key) = key
+            && (key.is_empty() || key.len() > START_KEY_BYTES_MAX)
+        {
+            let detail = format!("the key must have 1 to {START_KEY_BYTES_MAX} bytes");
+            return Err(Error::Refused(Box::new(Problem::validation(detail))));
+        }
+        let plan = self.plan(name, version).await?;
+        let fingerprint = fingerprint(name, &input);
+        let admission = admitted(ground, &plan, &input)
+            .await?
+            .map_err(|problem| Error::Refused(Box::new(problem)))?;
+        let at = ground.clock.now();
+        let id = new_id(&plan.document.namespace, admission.business_key.as_deref().or(key), at)?;
+        let start = Start {
+            id,
+            business_key: admission.business_key,
+            start_key: key.map(str::to_owned),
+            input,
+            parent: None,
+            at,
+        };
+        let new = NewInstance { instance: start.into_instance(&plan), fingerprint };
+        let started = patiently(|| ground.store.start(&new, at)).await?;
+        match started {
+            Started::New => {
+                tracing::info!(instance = %id, definition = name, "started");
+                ground.bells.mail.notify_one();
+                Ok(StartAnswer { id, created: true })
+            }
+            Started::Existing(id) => Ok(StartAnswer { id, created: false }),
+            Started::KeyReused(id) => Err(Error::KeyReused(id)),
+        }
     }
 
     /// Takes a CloudEvent. When this returns, the event is durable.
     ///
     /// # Errors
-    /// [`Error::Malformed`], [`Error::NobodyWaits`], or the store's.
+    /// [`Error::Malformed`], [`Error::NobodyWaits`], [`Error::Busy`], or the store's.
     pub async fn receive(
         &self,
         event: CloudEvent,
         handling: Handling,
     ) -> Result<EventAnswer, Error> {
-        let _ = (event, handling);
-        Err(Error::Busy)
+        self.house.takes_work()?;
+        event.check().map_err(Error::Malformed)?;
+        let ground = self.ground();
+        let namespace = ground.config.namespace.clone();
+        let routes = ground.plans.routes(&namespace, &event).await?;
+        let incoming = Incoming { namespace, event, routes };
+        if handling == Handling::Strict
+            && let Some(earlier) = self.before_keeping(&incoming).await?
+        {
+            return Ok(earlier);
+        }
+        let receipt = patiently(|| ground.store.receive(&incoming, ground.clock.now())).await?;
+        tracing::info!(
+            source = incoming.event.source,
+            event = incoming.event.id,
+            kind = incoming.event.kind,
+            duplicate = receipt.duplicate,
+            delivered = receipt.delivered_to.len(),
+            "event received"
+        );
+        ground.bells.mail.notify_one();
+        if receipt.duplicate
+            && let Some(first) = self.fate(&incoming.event.source, &incoming.event.id).await?
+        {
+            return Ok(EventAnswer { event: first.event, receipt });
+        }
+        Ok(EventAnswer { event: incoming.event, receipt })
+    }
+
+    /// What a strict sender hears instead of having the event kept; `None` when somebody waits.
+    async fn before_keeping(&self, incoming: &Incoming) -> Result<Option<EventAnswer>, Error> {
+        let Incoming { namespace, event, routes } = incoming;
+        let store = self.store();
+        if let Some((first, receipt)) =
+            patiently(|| store.fate(namespace, &event.source, &event.id)).await?
+        {
+            return Ok(Some((first, Receipt { duplicate: true, ..receipt }).into()));
+        }
+        if patiently(|| store.awaited(namespace, &event.kind, routes)).await? {
+            return Ok(None);
+        }
+        // Without a correlation every event of the type would look like a second one.
+        for route in routes.iter().filter(|route| !route.shape.is_empty()) {
+            let first =
+                patiently(|| store.consumed_by_route(namespace, &event.kind, route)).await?;
+            if let Some(first) = first {
+                return Ok(Some(first.into()));
+            }
+        }
+        Err(Error::NobodyWaits)
     }
 
     /// What became of an event.
@@ -164,8 +264,9 @@ impl Engine {
     /// # Errors
     /// The store's.
     pub async fn fate(&self, source: &str, id: &str) -> Result<Option<EventAnswer>, Error> {
-        let _ = (source, id);
-        Err(Error::Busy)
+        let namespace = &self.ground().config.namespace;
+        let fate = patiently(|| self.store().fate(namespace, source, id)).await?;
+        Ok(fate.map(EventAnswer::from))
     }
 
     /// An instance as last committed.
@@ -173,8 +274,8 @@ impl Engine {
     /// # Errors
     /// The store's.
     pub async fn instance(&self, id: InstanceId) -> Result<Option<Stored>, Error> {
-        let _ = id;
-        Err(Error::Busy)
+        let found = patiently(|| async move { self.store().load(&[id]).await }).await?;
+        Ok(found.into_iter().next())
     }
 
     /// Waits until the instance has ended, at most `limit`; gives it as last committed.
@@ -186,8 +287,28 @@ impl Engine {
         id: InstanceId,
         limit: Duration,
     ) -> Result<Option<Stored>, Error> {
-        let _ = (id, limit);
-        Err(Error::Busy)
+        let over = tokio::time::Instant::now() + limit;
+        let mut ended = self.ground().ended.subscribe();
+        loop {
+            let found = self.instance(id).await?;
+            let now = tokio::time::Instant::now();
+            if now >= over || found.as_ref().is_none_or(|found| found.instance.is_terminal()) {
+                return Ok(found);
+            }
+            let look_again = over.min(now + END_POLL);
+            let heard = async {
+                loop {
+                    match ended.recv().await {
+                        Ok(other) if other != id => {}
+                        Ok(_) | Err(RecvError::Lagged(_)) => return,
+                        // The engine is gone: only the clock is left.
+                        Err(RecvError::Closed) => std::future::pending().await,
+                    }
+                }
+            };
+            // Heard or not, the store has the answer.
+            tokio::time::timeout_at(look_again, heard).await.ok();
+        }
     }
 
     /// Newest instances first.
@@ -199,8 +320,8 @@ impl Engine {
         before: Option<InstanceId>,
         limit: i64,
     ) -> Result<Vec<Stored>, Error> {
-        let _ = (before, limit);
-        Err(Error::Busy)
+        let namespace = &self.ground().config.namespace;
+        patiently(|| self.store().list(namespace, before, limit)).await
     }
 
     /// A page of an instance's journal.
@@ -213,40 +334,53 @@ impl Engine {
         after: i64,
         limit: i64,
     ) -> Result<Vec<JournalRow>, Error> {
-        let _ = (id, after, limit);
-        Err(Error::Busy)
+        patiently(|| self.store().journal(id, after, limit)).await
     }
 
     /// The store under this engine (for `/readyz`, `doctor` and the like).
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {
-        &self._store
+        &self.ground().store
     }
 
     /// The newest plan of a definition, compiled (for graphs and `definition show`).
     ///
     /// # Errors
     /// [`Error::UnknownDefinition`] or the store's.
-    pub async fn plan(
-        &self,
-        name: &str,
-        version: Option<&str>,
-    ) -> Result<Arc<tenure_definition::Plan>, Error> {
-        let _ = (name, version);
-        Err(Error::Busy)
+    pub async fn plan(&self, name: &str, version: Option<&str>) -> Result<Arc<Plan>, Error> {
+        let ground = self.ground();
+        ground.plans.named(&ground.config.namespace, name, version).await?.ok_or_else(|| {
+            let name =
+                version.map_or_else(|| name.to_owned(), |version| format!("{name}:{version}"));
+            Error::UnknownDefinition { name }
+        })
     }
 
     /// Whether the lease is held: part of `/readyz`.
     #[must_use]
     pub fn holds_lease(&self) -> bool {
-        false
+        self.house.works() && lease::current(&self.ground().holding).is_some()
     }
 
-    /// Stops taking work, lets checkpoints in flight finish, hands the buckets back.
+    /// Stops taking work, lets what is in flight finish, hands the buckets back.
     ///
     /// # Errors
     /// The store's, when the hand-back failed (the lease then runs out by itself).
     pub async fn shutdown(&self) -> Result<(), Error> {
-        Ok(())
+        self.house.shut_down().await
     }
+}
+
+/// A fresh id in the bucket of what names the run; of a random name when nothing does.
+fn new_id(namespace: &str, name: Option<&str>, at: jiff::Timestamp) -> Result<InstanceId, Error> {
+    let mut entropy = [0; 8];
+    let mut unnamed = [0; 8];
+    // Without randomness ids could be guessed: better no start than a weak one.
+    getrandom::fill(&mut entropy).map_err(|_| Error::Busy)?;
+    getrandom::fill(&mut unnamed).map_err(|_| Error::Busy)?;
+    let bucket = match name {
+        Some(name) => Bucket::of(namespace, name),
+        None => Bucket::of(namespace, &u64::from_be_bytes(unnamed).to_string()),
+    };
+    Ok(InstanceId::new(bucket, at, entropy))
 }

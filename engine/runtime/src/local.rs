@@ -1,16 +1,31 @@
 //! One definition to its end in memory: the same machine and the same adapters, no database.
+//!
+//! `world` holds the instances and everything that is about to happen to them; this file decides
+//! what happens next, and when.
+
+mod trigger;
+mod world;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tenure_adapter::{Problem, Registry};
 use tenure_definition::Plan;
-use tenure_machine::CloudEvent;
+use tenure_machine::{CloudEvent, Instance};
+
+use crate::clock::boot;
+use crate::secret::Secrets;
+use crate::stepper::Steppers;
+use world::World;
+
+/// Steps after which a run is stopped: a definition that never ends must not run for ever here.
+pub const STEPS_MAX: u64 = 1_000_000;
 
 /// What a local run is given.
-#[derive(Debug)]
 pub struct Options {
     /// The definition to run.
     pub plan: Arc<Plan>,
@@ -29,6 +44,20 @@ pub struct Options {
     pub virtual_clock: bool,
     /// The clock's reading at the start; the system's when absent.
     pub start_at: Option<Timestamp>,
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options")
+            .field("plan", &self.plan.document)
+            .field("others", &self.others.len())
+            .field("events", &self.events.len())
+            .field("triggers", &self.triggers.len())
+            .field("secrets", &self.secrets.keys())
+            .field("virtual_clock", &self.virtual_clock)
+            .field("start_at", &self.start_at)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How it ended.
@@ -72,17 +101,237 @@ pub struct Report {
 
 /// Runs to the end.
 pub async fn run(options: Options, registry: &Registry) -> Report {
-    let _ = registry;
-    let now = options.start_at.unwrap_or_else(Timestamp::now);
-    Report {
-        status: Status::Waiting,
-        output: Value::Null,
-        error: None,
-        context: Value::Null,
-        tasks_run: Vec::new(),
-        tasks_cancelled: Vec::new(),
-        emitted: Vec::new(),
-        started_at: now,
-        finished_at: now,
+    let clock = Clock::new(options.start_at.unwrap_or_else(Timestamp::now), options.virtual_clock);
+    let started_at = clock.now();
+    let steppers = match Steppers::new() {
+        Ok(steppers) => steppers,
+        Err(error) => {
+            let detail = format!("no thread could be started for the steps: {error}");
+            return Report::without_instance(
+                Status::Faulted,
+                Some(Problem::runtime(detail)),
+                started_at,
+            );
+        }
+    };
+    let input = match trigger::input(&options.plan, options.input, &options.triggers) {
+        Ok(Some(input)) => input,
+        Ok(None) => return Report::without_instance(Status::Waiting, None, started_at),
+        Err(problem) => {
+            return Report::without_instance(Status::Rejected, Some(problem), started_at);
+        }
+    };
+    let mut world = World::new(options.plan, options.others, steppers);
+    if let Err(problem) = world.admit_root(input, started_at).await {
+        return Report::without_instance(Status::Rejected, Some(problem), started_at);
+    }
+    let mut driver = Driver {
+        world,
+        clock,
+        registry,
+        secrets: Secrets::new(options.secrets),
+        script: Script::new(options.events),
+    };
+    let stopped = driver.drive().await;
+    driver.report(started_at, stopped)
+}
+
+/// The clock in use: the system's, or one that stands still until it is told to jump.
+#[derive(Debug)]
+struct Clock {
+    start: Timestamp,
+    kind: ClockKind,
+}
+
+#[derive(Debug)]
+enum ClockKind {
+    Real { since: Duration },
+    Virtual,
+}
+
+impl Clock {
+    fn new(start: Timestamp, is_virtual: bool) -> Self {
+        let kind = if is_virtual { ClockKind::Virtual } else { ClockKind::Real { since: boot() } };
+        Self { start, kind }
+    }
+
+    fn now(&self) -> Timestamp {
+        match self.kind {
+            ClockKind::Virtual => self.start,
+            ClockKind::Real { since } => {
+                let passed = SignedDuration::try_from(boot().saturating_sub(since))
+                    .unwrap_or(SignedDuration::MAX);
+                self.start.checked_add(passed).unwrap_or(Timestamp::MAX)
+            }
+        }
+    }
+
+    /// Comes back at `due`: by sleeping, or by jumping there.
+    async fn reach(&mut self, due: Timestamp) {
+        match self.kind {
+            ClockKind::Virtual => self.start = self.start.max(due),
+            ClockKind::Real { .. } => {
+                let wait = due.duration_since(self.now());
+                tokio::time::sleep(Duration::try_from(wait).unwrap_or(Duration::ZERO)).await;
+            }
+        }
+    }
+
+    fn is_virtual(&self) -> bool {
+        matches!(self.kind, ClockKind::Virtual)
+    }
+}
+
+/// Events still to be sent, and when the next one is: known from the moment somebody waits.
+#[derive(Debug)]
+struct Script {
+    events: std::collections::VecDeque<(SignedDuration, CloudEvent)>,
+    next_at: Option<Timestamp>,
+}
+
+impl Script {
+    fn new(events: Vec<(SignedDuration, CloudEvent)>) -> Self {
+        Self { events: events.into(), next_at: None }
+    }
+
+    /// Once somebody waits, the delay of the next event begins to run.
+    fn arm(&mut self, somebody_waits: bool, now: Timestamp) {
+        if self.next_at.is_none()
+            && somebody_waits
+            && let Some((after, _)) = self.events.front()
+        {
+            self.next_at = Some(now.checked_add(*after).unwrap_or(Timestamp::MAX));
+        }
+    }
+
+    /// Takes the next event when it is time.
+    fn take(&mut self, now: Timestamp) -> Option<CloudEvent> {
+        if self.next_at.is_none_or(|at| at > now) {
+            return None;
+        }
+        self.next_at = None;
+        self.events.pop_front().map(|(_, event)| event)
+    }
+}
+
+struct Driver<'a> {
+    world: World,
+    clock: Clock,
+    registry: &'a Registry,
+    secrets: Secrets,
+    script: Script,
+}
+
+impl Driver<'_> {
+    /// Lets things happen until the root instance has ended or nothing more can happen. Gives the
+    /// reason when the run was stopped instead.
+    async fn drive(&mut self) -> Option<Problem> {
+        let (registry, secrets) = (self.registry, self.secrets.clone());
+        let mut calls = futures::stream::FuturesUnordered::new();
+        let mut steps = 0;
+        loop {
+            while let Some(work) = self.world.next_work() {
+                steps += 1;
+                if steps > STEPS_MAX {
+                    let detail = format!("stopped after {STEPS_MAX} steps: the run does not end");
+                    return Some(Problem::runtime(detail));
+                }
+                let errands = match self.world.step(work, self.clock.now()).await {
+                    Ok(errands) => errands,
+                    Err(problem) => return Some(problem),
+                };
+                let now = self.clock.now();
+                let (secrets, start) = (&secrets, boot());
+                calls.extend(errands.into_iter().map(|(instance, errand)| async move {
+                    let event = errand.run(registry, secrets, || later(now, start)).await;
+                    (instance, event)
+                }));
+                if self.world.root().is_terminal() {
+                    return None;
+                }
+            }
+            self.script.arm(self.world.somebody_waits(), self.clock.now());
+            if let Some(event) = self.script.take(self.clock.now()) {
+                self.world.publish(event).await;
+                continue;
+            }
+            let due = [self.world.next_due(), self.script.next_at].into_iter().flatten().min();
+            if calls.is_empty() {
+                let due = due?;
+                self.clock.reach(due).await;
+            } else {
+                // Virtual time stands still while a call is out: its answer belongs to this moment.
+                let due = due.filter(|_| !self.clock.is_virtual());
+                tokio::select! {
+                    Some((instance, event)) = calls.next() => self.world.arrive(instance, event),
+                    () = reach(&mut self.clock, due) => {}
+                }
+            }
+            self.world.fire(self.clock.now());
+        }
+    }
+
+    fn report(self, started_at: Timestamp, stopped: Option<Problem>) -> Report {
+        let finished_at = self.clock.now();
+        let (root, told) = self.world.into_end();
+        let Instance { status, context, .. } = root;
+        let (status, output, error) = match (stopped, status) {
+            (Some(problem), _) => (Status::Faulted, Value::Null, Some(problem)),
+            (None, tenure_machine::Status::Pending | tenure_machine::Status::Live) => {
+                (Status::Waiting, Value::Null, None)
+            }
+            (None, tenure_machine::Status::Completed { output, .. }) => {
+                (Status::Completed, output, None)
+            }
+            (None, tenure_machine::Status::Faulted { error, .. }) => {
+                (Status::Faulted, Value::Null, Some(error))
+            }
+            (None, tenure_machine::Status::Cancelled { .. }) => {
+                (Status::Cancelled, Value::Null, None)
+            }
+        };
+        Report {
+            status,
+            output,
+            error,
+            context,
+            tasks_run: told.tasks_run,
+            tasks_cancelled: told.tasks_cancelled,
+            emitted: told.emitted,
+            started_at,
+            finished_at,
+        }
+    }
+}
+
+/// The clock's reading `start` plus what has passed of real time: the last moment of a call is
+/// real even when the clock is not.
+fn later(now: Timestamp, start: Duration) -> Timestamp {
+    let passed =
+        SignedDuration::try_from(boot().saturating_sub(start)).unwrap_or(SignedDuration::MAX);
+    now.checked_add(passed).unwrap_or(Timestamp::MAX)
+}
+
+async fn reach(clock: &mut Clock, due: Option<Timestamp>) {
+    match due {
+        Some(due) => clock.reach(due).await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Report {
+    /// The report of a run that never began.
+    fn without_instance(status: Status, error: Option<Problem>, at: Timestamp) -> Self {
+        Self {
+            status,
+            output: Value::Null,
+            error,
+            context: Value::Null,
+            tasks_run: Vec::new(),
+            tasks_cancelled: Vec::new(),
+            emitted: Vec::new(),
+            started_at: at,
+            finished_at: at,
+        }
     }
 }

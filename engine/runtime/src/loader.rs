@@ -1,0 +1,111 @@
+//! Reads instances into memory, many at once, each with the plan it is pinned to.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tenure_definition::Plan;
+use tenure_machine::{Instance, InstanceId};
+use tokio::sync::mpsc;
+
+use crate::clock::backoff;
+use crate::ground::Ground;
+use crate::spine::Message;
+
+/// Instances of one reading.
+const BATCH_MAX: usize = 256;
+/// Instances that wait to be read; there is one request per hot instance at most.
+const QUEUE_MAX: usize = 32_768;
+/// First wait after a failed reading.
+const RETRY_FIRST: Duration = Duration::from_millis(50);
+/// Longest wait after failed readings.
+const RETRY_LONGEST: Duration = Duration::from_secs(5);
+
+/// What a reading found.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// The instance and its plan.
+    Ready {
+        /// As last committed.
+        instance: Arc<Instance>,
+        /// The plan of its digest.
+        plan: Arc<Plan>,
+    },
+    /// No such instance.
+    Missing,
+    /// It is there, but cannot be moved on this node.
+    Unusable(String),
+}
+
+/// The way to the reader.
+#[derive(Debug)]
+pub(crate) struct Loader {
+    queue: mpsc::Sender<(InstanceId, u64)>,
+}
+
+/// The other end.
+#[derive(Debug)]
+pub(crate) struct Requests(mpsc::Receiver<(InstanceId, u64)>);
+
+impl Loader {
+    pub(crate) fn new() -> (Self, Requests) {
+        let (queue, requests) = mpsc::channel(QUEUE_MAX);
+        (Self { queue }, Requests(requests))
+    }
+
+    /// Asks for an instance; `false` when the queue is full.
+    pub(crate) fn ask(&self, instance: InstanceId, turn: u64) -> bool {
+        self.queue.try_send((instance, turn)).is_ok()
+    }
+}
+
+/// Answers requests for as long as there are any. While the database does not answer, the
+/// instances stay where they are.
+pub(crate) async fn load(ground: Arc<Ground>, mut requests: Requests) {
+    let mut wanted = Vec::with_capacity(BATCH_MAX);
+    while requests.0.recv_many(&mut wanted, BATCH_MAX).await > 0 {
+        let ids: Vec<_> = wanted.iter().map(|(id, _)| *id).collect();
+        let mut stored = read(&ground, &ids).await;
+        for (instance, turn) in wanted.drain(..) {
+            let found = match stored.remove(&instance) {
+                Some(read) => with_plan(&ground, read).await,
+                None => Found::Missing,
+            };
+            if ground.spine.send(Message::Loaded { instance, turn, found }).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+async fn read(ground: &Ground, ids: &[InstanceId]) -> HashMap<InstanceId, Instance> {
+    let mut tries = 0;
+    loop {
+        match ground.store.load(ids).await {
+            Ok(rows) => {
+                return rows.into_iter().map(|row| (row.instance.id, row.instance)).collect();
+            }
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    instances = ids.len(),
+                    "instances could not be read; trying again"
+                );
+                tokio::time::sleep(backoff(tries, RETRY_FIRST, RETRY_LONGEST)).await;
+                tries = tries.saturating_add(1);
+            }
+        }
+    }
+}
+
+async fn with_plan(ground: &Ground, instance: Instance) -> Found {
+    let identity = &instance.identity;
+    match ground.plans.pinned(&identity.digest).await {
+        Ok(Some(plan)) => Found::Ready { instance: Arc::new(instance), plan },
+        Ok(None) => Found::Unusable(format!(
+            "definition {}:{} does not compile on this node",
+            identity.definition, identity.version
+        )),
+        Err(error) => Found::Unusable(format!("its definition could not be read: {error}")),
+    }
+}

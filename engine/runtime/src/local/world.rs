@@ -1,0 +1,349 @@
+//! All instances of a local run, and what is about to happen to them.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use tenure_adapter::Problem;
+use tenure_definition::Plan;
+use tenure_machine::bucket::Bucket;
+use tenure_machine::{
+    ChildResult, ChildStart, CloudEvent, Command, Event, Fact, Instance, InstanceId, Parent, Stale,
+    Start, Step, TimerId, Transition, Wait, WaitId, admit, step,
+};
+
+use crate::attempt::Errand;
+use crate::plans::newest;
+use crate::route::Routes;
+use crate::stepper::{Steppers, Undone};
+
+/// Events kept for waits that may open later; the oldest goes first.
+const KEPT_MAX: usize = 10_000;
+/// Instances of one run: children that start children must not fill the memory.
+const INSTANCES_MAX: usize = 10_000;
+
+/// Something that is about to happen to an instance.
+#[derive(Debug)]
+pub(super) struct Work {
+    instance: InstanceId,
+    event: Event,
+    /// The kept event it delivers, when it is one.
+    kept: Option<u64>,
+}
+
+/// What the run tells the user, apart from its end.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub(super) tasks_run: Vec<String>,
+    pub(super) tasks_cancelled: Vec<String>,
+    pub(super) emitted: Vec<CloudEvent>,
+}
+
+/// One instance with its plan.
+#[derive(Debug)]
+struct Member {
+    plan: Arc<Plan>,
+    instance: Arc<Instance>,
+}
+
+/// An event of this run that nobody consumed yet.
+#[derive(Debug)]
+struct Kept {
+    event: CloudEvent,
+    offered: BTreeSet<(InstanceId, WaitId)>,
+}
+
+/// The whole of it.
+#[derive(Debug)]
+pub(super) struct World {
+    plans: Vec<Arc<Plan>>,
+    routes: Arc<Routes>,
+    steppers: Steppers,
+    root: Option<InstanceId>,
+    members: BTreeMap<InstanceId, Member>,
+    ready: VecDeque<Work>,
+    timers: BTreeSet<(Timestamp, InstanceId, TimerId)>,
+    waits: BTreeMap<(InstanceId, WaitId), Wait>,
+    kept: BTreeMap<u64, Kept>,
+    next_kept: u64,
+    told: Told,
+}
+
+impl World {
+    pub(super) fn new(plan: Arc<Plan>, others: Vec<Arc<Plan>>, steppers: Steppers) -> Self {
+        let mut plans = vec![plan];
+        plans.extend(others);
+        let mut routes = Routes::default();
+        for plan in &plans {
+            routes.add(plan);
+        }
+        Self {
+            plans,
+            routes: Arc::new(routes),
+            steppers,
+            root: None,
+            members: BTreeMap::new(),
+            ready: VecDeque::new(),
+            timers: BTreeSet::new(),
+            waits: BTreeMap::new(),
+            kept: BTreeMap::new(),
+            next_kept: 0,
+            told: Told::default(),
+        }
+    }
+
+    /// Admits the first instance: of the first plan.
+    ///
+    /// # Errors
+    /// Why the input was refused.
+    pub(super) async fn admit_root(&mut self, input: Value, at: Timestamp) -> Result<(), Problem> {
+        let plan = self.plans.first().cloned().ok_or_else(|| Problem::runtime("no definition"))?;
+        // A local run is repeatable: its id is derived, not drawn.
+        let bucket = Bucket::of(&plan.document.namespace, &plan.document.name);
+        let id = InstanceId::new(bucket, at, [0; 8]);
+        self.root = Some(id);
+        self.admit(plan, id, None, input, None, at).await
+    }
+
+    async fn admit(
+        &mut self,
+        plan: Arc<Plan>,
+        id: InstanceId,
+        start_key: Option<String>,
+        input: Value,
+        parent: Option<Parent>,
+        at: Timestamp,
+    ) -> Result<(), Problem> {
+        if self.members.len() >= INSTANCES_MAX {
+            return Err(Problem::runtime(format!(
+                "more than {INSTANCES_MAX} instances in one run"
+            )));
+        }
+        let pending = {
+            let plan = Arc::clone(&plan);
+            let start = move || {
+                let business_key = admit(&plan, &input)?.business_key;
+                let start = Start { id, business_key, start_key, input, parent, at };
+                Ok(start.into_instance(&plan))
+            };
+            self.steppers.run(start).await.unwrap_or_else(|undone| Err(broken(undone)))?
+        };
+        self.members.insert(id, Member { plan, instance: Arc::new(pending) });
+        self.arrive(id, Event::Started);
+        Ok(())
+    }
+
+    /// The first instance.
+    ///
+    /// # Panics
+    /// When it was not admitted: the driver returns before.
+    pub(super) fn root(&self) -> &Instance {
+        let member = self.root.and_then(|root| self.members.get(&root));
+        &member.expect("the root was admitted").instance
+    }
+
+    /// The first instance and what was told, at the end of the run.
+    pub(super) fn into_end(self) -> (Instance, Told) {
+        (self.root().clone(), self.told)
+    }
+
+    /// Queues an event for an instance.
+    pub(super) fn arrive(&mut self, instance: InstanceId, event: Event) {
+        self.ready.push_back(Work { instance, event, kept: None });
+    }
+
+    /// What happens next, if anything can happen now.
+    pub(super) fn next_work(&mut self) -> Option<Work> {
+        self.ready.pop_front()
+    }
+
+    /// When the next timer is due.
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        self.timers.first().map(|(due, _, _)| *due)
+    }
+
+    /// Fires what is due.
+    pub(super) fn fire(&mut self, now: Timestamp) {
+        while self.timers.first().is_some_and(|(due, _, _)| *due <= now)
+            && let Some((_, instance, timer)) = self.timers.pop_first()
+        {
+            self.arrive(instance, Event::TimerDue { timer });
+        }
+    }
+
+    /// Whether an instance has an open wait.
+    pub(super) fn somebody_waits(&self) -> bool {
+        !self.waits.is_empty()
+    }
+
+    /// Steps one instance and carries out what can be carried out here; gives the calls to make.
+    ///
+    /// # Errors
+    /// When the machine broke, or its limits were hit: the run cannot go on.
+    pub(super) async fn step(
+        &mut self,
+        work: Work,
+        at: Timestamp,
+    ) -> Result<Vec<(InstanceId, Errand)>, Problem> {
+        let Some(member) = self.members.get(&work.instance) else { return Ok(Vec::new()) };
+        let (plan, instance) = (Arc::clone(&member.plan), Arc::clone(&member.instance));
+        let event = work.event.clone();
+        let moved =
+            self.steppers.run(move || step(&plan, &instance, &event, at)).await.map_err(broken)?;
+        match moved {
+            Step::Moved(transition) => {
+                if let Some(kept) = work.kept {
+                    self.kept.remove(&kept);
+                }
+                self.carry_out(work.instance, *transition, at).await
+            }
+            Step::Stale(Stale::Early) => {
+                Err(Problem::runtime("a timer fired early: the clock of this run went backwards"))
+            }
+            Step::Stale(Stale::Ended | Stale::Closed | Stale::Mismatch) => Ok(Vec::new()),
+        }
+    }
+
+    async fn carry_out(
+        &mut self,
+        id: InstanceId,
+        transition: Transition,
+        at: Timestamp,
+    ) -> Result<Vec<(InstanceId, Errand)>, Problem> {
+        let Transition { instance, commands, journal } = transition;
+        if self.root == Some(id) {
+            for entry in journal {
+                self.tell(entry.task, &entry.fact);
+            }
+        }
+        let open: BTreeSet<_> = instance.open_calls().collect();
+        if let Some(member) = self.members.get_mut(&id) {
+            member.instance = Arc::new(instance);
+        }
+        let mut errands = Vec::new();
+        for command in commands {
+            match command {
+                Command::Call(_) | Command::LookUp(_) => {
+                    errands.extend(
+                        Errand::of(&command)
+                            .filter(|errand| open.contains(&errand.intent().call))
+                            .map(|errand| (id, errand)),
+                    );
+                }
+                Command::SetTimer { timer, due } => {
+                    self.timers.insert((due, id, timer));
+                }
+                Command::ClearTimer { timer } => {
+                    self.timers.retain(|(_, of, which)| (*of, *which) != (id, timer));
+                }
+                Command::OpenWait(wait) => self.open_wait(id, wait).await?,
+                Command::CloseWait { wait } => {
+                    self.waits.remove(&(id, wait));
+                }
+                Command::StartChild(child) => self.start_child(id, child, at).await,
+                Command::CancelChild { child, reason } => {
+                    self.arrive(child, Event::CancelRequested { reason });
+                }
+                Command::TellParent { parent, result } => {
+                    self.arrive(parent, Event::ChildEnded { child: id, result });
+                }
+                Command::Emit { event } => {
+                    self.told.emitted.push(event.clone());
+                    self.publish(event).await;
+                }
+            }
+        }
+        Ok(errands)
+    }
+
+    fn tell(&mut self, task: Option<String>, fact: &Fact) {
+        let Some(pointer) = task else { return };
+        if *fact == Fact::TaskStarted {
+            self.told.tasks_run.push(pointer);
+        } else if *fact == Fact::TaskCancelled {
+            self.told.tasks_cancelled.push(pointer);
+        }
+    }
+
+    async fn start_child(&mut self, parent: InstanceId, child: ChildStart, at: Timestamp) {
+        let ChildStart { id, namespace, name, version, input, start_key, awaits } = child;
+        let plans = self.plans.iter().filter(|plan| {
+            plan.document.namespace == namespace
+                && plan.document.name == name
+                && (version == "latest" || plan.document.version == version)
+        });
+        let refused = match newest(plans, |plan| &plan.document.version).cloned() {
+            Some(plan) => {
+                let parent = Some(Parent { instance: parent, awaits });
+                self.admit(plan, id, Some(start_key), input, parent, at).await.err()
+            }
+            None => Some(Problem::configuration(format!(
+                "no definition {namespace}/{name}:{version} was given; add it with --with"
+            ))),
+        };
+        if let Some(error) = refused
+            && awaits
+        {
+            let result = ChildResult::Faulted { error };
+            self.arrive(parent, Event::ChildEnded { child: id, result });
+        }
+    }
+
+    /// Offers an event to every wait it fits, and keeps it for waits that open later.
+    pub(super) async fn publish(&mut self, event: CloudEvent) {
+        if self.kept.len() >= KEPT_MAX {
+            self.kept.pop_first();
+        }
+        let number = self.next_kept;
+        self.next_kept += 1;
+        self.kept.insert(number, Kept { event, offered: BTreeSet::new() });
+        let waits: Vec<_> =
+            self.waits.iter().map(|((instance, _), wait)| (*instance, wait.clone())).collect();
+        for (instance, wait) in waits {
+            self.offer(number, instance, &wait).await;
+        }
+    }
+
+    /// Remembers a wait and offers it what was kept, oldest first.
+    async fn open_wait(&mut self, id: InstanceId, wait: Wait) -> Result<(), Problem> {
+        self.waits.insert((id, wait.wait), wait.clone());
+        let kept: Vec<u64> = self.kept.keys().copied().collect();
+        for number in kept {
+            self.offer(number, id, &wait).await;
+        }
+        Ok(())
+    }
+
+    async fn offer(&mut self, number: u64, instance: InstanceId, wait: &Wait) {
+        let Some(member) = self.members.get(&instance) else { return };
+        let Some(kept) = self.kept.get_mut(&number) else { return };
+        if wait.event_type.as_ref().is_some_and(|kind| *kind != kept.event.kind)
+            || !kept.offered.insert((instance, wait.wait))
+        {
+            return;
+        }
+        let event = kept.event.clone();
+        let (routes, namespace) =
+            (Arc::clone(&self.routes), member.plan.document.namespace.clone());
+        let found = {
+            let event = event.clone();
+            self.steppers.run(move || routes.of(&namespace, &event)).await.unwrap_or_default()
+        };
+        let fits = found.iter().any(|route| {
+            route.shape == wait.shape && wait.value.as_ref().is_none_or(|v| *v == route.value)
+        });
+        if fits {
+            let event = Event::EventArrived { wait: wait.wait, event };
+            self.ready.push_back(Work { instance, event, kept: Some(number) });
+        }
+    }
+}
+
+/// A step that was not done, as the error of the run.
+fn broken(undone: Undone) -> Problem {
+    Problem::runtime(match undone {
+        Undone::Full => "the threads for the steps are gone",
+        Undone::Panicked => "the machine panicked in a step; please report this definition",
+    })
+}

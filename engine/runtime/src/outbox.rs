@@ -1,0 +1,186 @@
+//! Commands on their way to another instance, to the inbox or outside. Every delivery is safe to
+//! repeat, so a row is settled after it was delivered, never before.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tenure_adapter::Problem;
+use tenure_machine::{
+    ChildResult, ChildStart, CloudEvent, Command, Event, InstanceId, Parent, Start,
+};
+use tenure_store::port::{Incoming, Mail, NewInstance, OutboxRow, Started};
+use uuid::Uuid;
+
+use crate::admission::{admitted, fingerprint};
+use crate::engine::Error;
+use crate::ground::{Ground, rung};
+
+/// Rows of one reading.
+const BATCH_MAX: i64 = 256;
+/// Readings in a row before the bell is listened to again.
+const READINGS_MAX: usize = 16;
+/// Name space of the ids of mail that the outbox posts: a repetition posts the same mail.
+const MAIL_SPACE: Uuid = Uuid::from_u128(0x1d9f_3a52_70c4_5b0e_8f6a_2b7d_94e1_c358);
+
+/// Delivers rows when the bell rings, at least every scan.
+pub(crate) async fn deliver(ground: Arc<Ground>) {
+    loop {
+        rung(&ground.bells.outbox, ground.config.scan_every).await;
+        for _ in 0..READINGS_MAX {
+            if !batch(&ground).await {
+                break;
+            }
+        }
+    }
+}
+
+/// One reading; says whether there may be more that can be delivered.
+async fn batch(ground: &Ground) -> bool {
+    let Some(hold) = ground.hold() else { return false };
+    let rows = match ground.store.outbox(&hold.list(), BATCH_MAX).await {
+        Ok(rows) => rows,
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the outbox was not read");
+            return false;
+        }
+    };
+    let full = i64::try_from(rows.len()).is_ok_and(|count| count >= BATCH_MAX);
+    let mut settled = Vec::with_capacity(rows.len());
+    let mut blocked = BTreeSet::new();
+    for row in rows {
+        // A child must not be cancelled before it is started: one instance's rows keep their order.
+        if blocked.contains(&row.instance) {
+            continue;
+        }
+        let key = (row.instance, row.ordinal);
+        match carry(ground, row).await {
+            Ok(()) => settled.push(key),
+            Err(error) => {
+                tracing::warn!(
+                    instance = %key.0,
+                    error = &error as &dyn std::error::Error,
+                    "a command was not delivered; it is tried again"
+                );
+                blocked.insert(key.0);
+            }
+        }
+    }
+    if settled.is_empty() {
+        return false;
+    }
+    ground.bells.mail.notify_one();
+    if let Err(error) = ground.store.settle_outbox(&settled).await {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "delivered commands were not settled; they are delivered again"
+        );
+        return false;
+    }
+    full
+}
+
+/// Delivers one command.
+async fn carry(ground: &Ground, row: OutboxRow) -> Result<(), Error> {
+    let OutboxRow { instance, ordinal, command } = row;
+    match command {
+        Command::StartChild(child) => start_child(ground, instance, child).await,
+        Command::CancelChild { child, reason } => {
+            let id = mail_id(instance, "cancel", ordinal);
+            post(ground, Mail { id, instance: child, event: Event::CancelRequested { reason } })
+                .await
+        }
+        Command::TellParent { parent, result } => {
+            tell_parent(ground, parent, instance, result).await
+        }
+        Command::Emit { event } => emit(ground, instance, event).await,
+        Command::Call(_)
+        | Command::LookUp(_)
+        | Command::SetTimer { .. }
+        | Command::ClearTimer { .. }
+        | Command::OpenWait(_)
+        | Command::CloseWait { .. } => {
+            tracing::error!(%instance, ordinal, "a command that needs no carrying was in the outbox");
+            Ok(())
+        }
+    }
+}
+
+fn mail_id(instance: InstanceId, what: &str, ordinal: i64) -> Uuid {
+    Uuid::new_v5(&MAIL_SPACE, format!("{instance}/{what}/{ordinal}").as_bytes())
+}
+
+async fn post(ground: &Ground, mail: Mail) -> Result<(), Error> {
+    Ok(ground.store.post(&[mail], ground.clock.now()).await?)
+}
+
+async fn tell_parent(
+    ground: &Ground,
+    parent: InstanceId,
+    child: InstanceId,
+    result: ChildResult,
+) -> Result<(), Error> {
+    let id = mail_id(child, "ended", 0);
+    post(ground, Mail { id, instance: parent, event: Event::ChildEnded { child, result } }).await
+}
+
+/// Starts a child under the id its parent derived. A start that is refused is the child's end.
+async fn start_child(ground: &Ground, parent: InstanceId, child: ChildStart) -> Result<(), Error> {
+    let (id, awaits) = (child.id, child.awaits);
+    match try_start(ground, parent, child).await? {
+        Ok(()) => Ok(()),
+        Err(error) => {
+            tracing::warn!(instance = %parent, child = %id, kind = error.kind, "a child was refused");
+            if awaits {
+                tell_parent(ground, parent, id, ChildResult::Faulted { error }).await
+            } else {
+                Ok(())
+            }
+        }
+    }
+}
+
+async fn try_start(
+    ground: &Ground,
+    parent: InstanceId,
+    child: ChildStart,
+) -> Result<Result<(), Problem>, Error> {
+    let ChildStart { id, namespace, name, version, input, start_key, awaits } = child;
+    // `latest` is resolved here, once: a repetition finds the start key used.
+    let version = (version != "latest").then_some(version);
+    let Some(plan) = ground.plans.named(&namespace, &name, version.as_deref()).await? else {
+        let version = version.as_deref().unwrap_or("latest");
+        return Ok(Err(Problem::configuration(format!(
+            "no definition {namespace}/{name}:{version} is registered"
+        ))));
+    };
+    let fingerprint = fingerprint(&name, &input);
+    let business_key = match admitted(ground, &plan, &input).await? {
+        Ok(admission) => admission.business_key,
+        Err(problem) => return Ok(Err(problem)),
+    };
+    let at = ground.clock.now();
+    let parent = Some(Parent { instance: parent, awaits });
+    let start_key = Some(start_key);
+    let start = Start { id, business_key, start_key, input, parent, at };
+    let new = NewInstance { instance: start.into_instance(&plan), fingerprint };
+    Ok(match ground.store.start(&new, at).await? {
+        Started::New => Ok(()),
+        Started::Existing(other) | Started::KeyReused(other) if other == id => Ok(()),
+        Started::Existing(other) | Started::KeyReused(other) => Err(Problem::runtime(format!(
+            "the start key of this child belongs to instance {other}"
+        ))),
+    })
+}
+
+/// An event from inside takes the same way as one from outside.
+async fn emit(ground: &Ground, instance: InstanceId, event: CloudEvent) -> Result<(), Error> {
+    let stored = ground.store.load(&[instance]).await?;
+    let namespace = stored.into_iter().next().map_or_else(
+        || ground.config.namespace.clone(),
+        |stored| stored.instance.identity.namespace,
+    );
+    let routes = ground.plans.routes(&namespace, &event).await?;
+    let incoming = Incoming { namespace, event, routes };
+    ground.store.receive(&incoming, ground.clock.now()).await?;
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! Which ways an event may find waits: one per (type, shape) of the registered definitions.
+//!
+//! A wait and an event meet by (namespace, type, shape, values). The shape names the correlation
+//! expressions, so evaluating each shape once on the event gives every value a wait could have.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::Value;
+use tenure_definition::expression::Scope;
+use tenure_definition::plan::{EventFilter, Strategy};
+use tenure_definition::{Plan, TaskId, TaskKind};
+use tenure_machine::CloudEvent;
+use tenure_store::port::Route;
+
+/// Shapes looked at for one event; definitions beyond that are refused at registration by people,
+/// not by this number.
+pub(crate) const SHAPES_MAX: usize = 10_000;
+
+/// All shapes of a set of plans.
+#[derive(Debug, Default)]
+pub(crate) struct Routes {
+    shapes: BTreeMap<(String, String), Shape>,
+}
+
+/// Where the expressions of one shape stand.
+#[derive(Debug)]
+struct Shape {
+    /// Event types of the filters with this shape; `None` fits any.
+    types: BTreeSet<Option<String>>,
+    /// A plan with such a filter, and where.
+    plan: Arc<Plan>,
+    task: TaskId,
+    filter: usize,
+}
+
+impl Routes {
+    /// Adds the filters of a plan's `listen` tasks.
+    pub(crate) fn add(&mut self, plan: &Arc<Plan>) {
+        let namespace = &plan.document.namespace;
+        for task in &plan.tasks {
+            for (index, filter) in filters(&task.kind).iter().enumerate() {
+                let key = (namespace.clone(), filter.shape.clone());
+                if self.shapes.len() >= SHAPES_MAX && !self.shapes.contains_key(&key) {
+                    tracing::error!(
+                        definition = plan.document.name,
+                        "more than {SHAPES_MAX} correlation shapes are registered; events of this \
+                         definition find no wait"
+                    );
+                    return;
+                }
+                let shape = self.shapes.entry(key).or_insert_with(|| Shape {
+                    types: BTreeSet::new(),
+                    plan: Arc::clone(plan),
+                    task: task.id,
+                    filter: index,
+                });
+                shape.types.insert(filter.event_type.clone());
+            }
+        }
+    }
+
+    /// The routes of an event within a namespace. A correlation that cannot be evaluated on it
+    /// gives no route: such a wait cannot be meant.
+    pub(crate) fn of(&self, namespace: &str, event: &CloudEvent) -> Vec<Route> {
+        let envelope = event.envelope();
+        self.shapes
+            .iter()
+            .filter(|((of, _), shape)| {
+                of == namespace
+                    && (shape.types.contains(&None)
+                        || shape.types.contains(&Some(event.kind.clone())))
+            })
+            .filter_map(|((_, name), shape)| {
+                let value = shape.value(&envelope)?;
+                Some(Route { shape: name.clone(), value })
+            })
+            .collect()
+    }
+}
+
+impl Shape {
+    fn value(&self, envelope: &Value) -> Option<String> {
+        let filter = *filters(&self.plan.task(self.task).kind).get(self.filter)?;
+        let values = filter
+            .correlate
+            .iter()
+            .map(|correlation| correlation.from.eval(envelope, &Nothing))
+            .collect::<Result<Vec<_>, _>>()
+            .ok()?;
+        Some(canonical(&Value::Array(values)))
+    }
+}
+
+/// The filters of a `listen`, in declared order; none for every other task.
+pub(crate) fn filters(kind: &TaskKind) -> Vec<&EventFilter> {
+    match kind {
+        TaskKind::Listen(listen) => filters_of(&listen.to),
+        TaskKind::Call(_)
+        | TaskKind::Do(_)
+        | TaskKind::Emit(_)
+        | TaskKind::For(_)
+        | TaskKind::Fork(_)
+        | TaskKind::Raise(_)
+        | TaskKind::Run(_)
+        | TaskKind::Set(_)
+        | TaskKind::Switch(_)
+        | TaskKind::Try(_)
+        | TaskKind::Wait(_) => Vec::new(),
+    }
+}
+
+/// The filters of a strategy, in declared order.
+pub(crate) fn filters_of(strategy: &Strategy) -> Vec<&EventFilter> {
+    match strategy {
+        Strategy::One(filter) => vec![filter],
+        Strategy::Any(filters) | Strategy::All(filters) => filters.iter().collect(),
+    }
+}
+
+/// A scope without variables: `correlate.from` sees the event and nothing else.
+pub(crate) struct Nothing;
+
+impl Scope for Nothing {
+    fn get(&self, _name: &str) -> Option<Cow<'_, Value>> {
+        None
+    }
+}
+
+/// Compact JSON with sorted keys: equal values have equal texts.
+pub(crate) fn canonical(value: &Value) -> String {
+    fn sorted(value: &Value) -> Value {
+        match value {
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+            Value::Array(items) => Value::Array(items.iter().map(sorted).collect()),
+            Value::Object(fields) => {
+                let ordered: BTreeMap<&String, &Value> = fields.iter().collect();
+                Value::Object(
+                    ordered
+                        .into_iter()
+                        .map(|(name, field)| (name.clone(), sorted(field)))
+                        .collect(),
+                )
+            }
+        }
+    }
+    sorted(value).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn equal_values_have_equal_texts() {
+        let one = json!([{"b": 1, "a": {"d": [2, {"z": 0, "y": 1}], "c": null}}]);
+        let other = json!([{"a": {"c": null, "d": [2, {"y": 1, "z": 0}]}, "b": 1}]);
+        assert_eq!(canonical(&one), canonical(&other));
+        assert_eq!(canonical(&json!(["x", 1])), r#"["x",1]"#);
+    }
+}
