@@ -90,6 +90,39 @@ fn checked_files() -> BTreeSet<PathBuf> {
         .collect()
 }
 
+/// Ways to send SQL that no compiler has checked, and the files that may use them.
+const UNCHECKED: [&str; 6] =
+    ["query", "query_as", "query_scalar", "query_with", "raw_sql", "QueryBuilder"];
+const MAY_SEND_UNCHECKED: [(&str, &str); 2] = [
+    ("engine/store/src/ladder", "makes databases, before any schema"),
+    ("engine/store/src/postgres.rs", "settings of a session"),
+];
+
+#[test]
+fn queries_are_checked_when_compiled() {
+    let mut seen = 0_usize;
+    let mut broken = Vec::new();
+    for path in tree::files_with_extension("rs") {
+        let may = |(file, _): &(&str, &str)| path.to_string_lossy().starts_with(file);
+        if !tree::is_below(&path, "engine/store/src") || MAY_SEND_UNCHECKED.iter().any(may) {
+            continue;
+        }
+        for found in code::paths(&code::parse(&path)) {
+            let Some(name) = found.text.strip_prefix("sqlx::") else { continue };
+            seen += 1;
+            if UNCHECKED.contains(&name) {
+                broken.push(format!("{}:{}: {}", path.display(), found.line, found.text));
+            }
+        }
+    }
+    assert!(seen > 10, "only {seen} uses of sqlx seen: the visitor is broken");
+    assert!(
+        broken.is_empty(),
+        "put the statement into queries/ and use query_file!:\n{}",
+        broken.join("\n")
+    );
+}
+
 #[test]
 fn every_query_file_is_used_and_says_what_it_does() {
     let code: String = tree::files_with_extension("rs")
