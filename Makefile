@@ -75,8 +75,9 @@ cc:
 
 # The same places where `tenure` looks. Only the programs are needed: `tenure` and the tests make
 # private databases of their own and never touch one that runs already.
-POSTGRES_PLACES := $$(command -v initdb) /usr/lib/postgresql/*/bin/initdb /usr/pgsql-*/bin/initdb \
-    /usr/local/pgsql/bin/initdb /opt/homebrew/opt/postgresql*/bin/initdb /usr/local/opt/postgresql*/bin/initdb
+POSTGRES_PLACES := $$TENURE_PG_BIN/initdb $$(pg_config --bindir 2>/dev/null)/initdb $$(command -v initdb) \
+    /usr/lib/postgresql/*/bin/initdb /usr/pgsql-*/bin/initdb /usr/local/pgsql/bin/initdb \
+    /opt/homebrew/opt/postgresql@*/bin/initdb /usr/local/opt/postgresql@*/bin/initdb
 
 postgres:
 	@[ -z "$$DATABASE_URL" ] || exit 0; \
@@ -91,5 +92,14 @@ postgres:
 	elif command -v brew >/dev/null 2>&1; then \
 	    brew install --quiet postgresql@17; \
 	else \
-	    echo "make: install PostgreSQL 14 or newer by hand, or set DATABASE_URL, then try again" >&2; exit 1; \
+	    echo "make: install PostgreSQL 13 or newer by hand, or set DATABASE_URL, then try again" >&2; exit 1; \
 	fi
+
+sqlx: setup ## Write the offline metadata of the checked queries (.sqlx) again, from a private database
+	@$(CARGO) sqlx --version >/dev/null 2>&1 || { \
+	    echo "make: install the tool first: cargo install sqlx-cli --no-default-features --features rustls,postgres" >&2; exit 1; }
+	@url=$$($(CARGO) run --locked --quiet --package tenure-store --example testdb -- url) && \
+	DATABASE_URL="$$url" SQLX_OFFLINE=false $(CARGO) sqlx prepare --workspace
+
+clean-testdb: ## Stop the database that the tests share, and remove its data
+	@$(CARGO) run --locked --quiet --package tenure-store --example testdb -- stop
