@@ -56,6 +56,7 @@ const PURE: [(&str, &[&str]); 3] = [
         "tenure-definition",
         &[
             "cron",
+            "granit-parser",
             "indexmap",
             "jaq-core",
             "jaq-json",
@@ -67,7 +68,6 @@ const PURE: [(&str, &[&str]); 3] = [
             "regex",
             "semver",
             "serde",
-            "serde-saphyr",
             "serde_json",
             "sha2",
             "tenure-adapter",
