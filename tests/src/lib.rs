@@ -2,5 +2,6 @@
 //!
 //! The tests themselves lie in `tests/`, one file per theme.
 
+pub mod crash;
 pub mod random;
 pub mod world;
