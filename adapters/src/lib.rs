@@ -2,20 +2,42 @@
 //!
 //! Only this room knows a vendor's field names. Each plug makes one attempt and classifies it;
 //! retrying belongs to the machine.
+//!
+//! Where to go next: `http` (the one client, and what a lost exchange proves), `zuora` (the
+//! richest classifier), `license` (keys and licenses), `sandbox` (the fake vendors).
+
+mod catalog;
+mod classify;
+pub mod country;
+pub mod decline;
+pub mod http;
+mod input;
+pub mod license;
+pub mod mail;
+mod manifest;
+mod marketo;
+pub mod money;
+mod salesforce;
+pub mod sandbox;
+mod session;
+mod token;
+mod zuora;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use tenure_adapter::Registry;
+use tenure_adapter::{Adapter, Registry};
+
+pub use catalog::{Product, product, products};
 
 /// A configured account at a vendor.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Connection {
     /// Where the vendor's API is, without a trailing slash.
     pub base_url: String,
-    /// Client id, user or account name, as the vendor calls it.
+    /// Client id, user or account name, as the vendor calls it. For Mailgun: the sending domain.
     pub user: String,
     /// Client secret or API key. Never logged.
     pub secret: String,
@@ -23,6 +45,17 @@ pub struct Connection {
     pub deadline_ms: Option<u64>,
     /// Replaces the manifests' settle time, in milliseconds (a sandbox settles sooner).
     pub settle_ms: Option<u64>,
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection")
+            .field("base_url", &self.base_url)
+            .field("user", &self.user)
+            .field("deadline_ms", &self.deadline_ms)
+            .field("settle_ms", &self.settle_ms)
+            .finish_non_exhaustive()
+    }
 }
 
 /// One HTTP exchange with a vendor, for `tenure run`'s report.
@@ -53,11 +86,28 @@ pub struct Settings {
     pub recorder: Option<Arc<Mutex<Vec<CallRecord>>>>,
 }
 
-/// Builds all plugs.
+/// Builds all plugs. A function whose connection (or folder) is not configured still has its
+/// manifest, so that definitions can be checked anywhere; calling it is rejected as `config`.
 ///
 /// # Errors
 /// When templates or the signing key cannot be read or made.
 pub fn registry(settings: Settings) -> Result<Registry, std::io::Error> {
-    let _ = settings;
-    Ok(Registry::default())
+    let client = Arc::new(http::Client::new(&settings)?);
+    let connection = |name: &str| settings.connections.get(name).cloned();
+    let remote =
+        |name: &'static str| manifest::Remote::new(name, Arc::clone(&client), connection(name));
+    let plugs: Vec<Arc<dyn Adapter>> = vec![
+        Arc::new(zuora::Zuora::new(remote("zuora"))),
+        Arc::new(salesforce::Salesforce::new(remote("salesforce"))),
+        Arc::new(marketo::Marketo::new(remote("marketo"))),
+        Arc::new(mail::Mail::new(remote("mailgun"), settings.templates.as_deref())?),
+        Arc::new(catalog::Local),
+        Arc::new(token::Tokens::open(settings.license_dir.as_deref())?),
+        Arc::new(license::Emitter::open(settings.license_dir.as_deref())?),
+    ];
+    Ok(Registry::new(plugs, |catalog| {
+        catalog
+            .with_format("country", |text| country::normalize(text).is_some())
+            .with_format("sku", |text| product(text).is_some())
+    }))
 }
