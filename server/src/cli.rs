@@ -6,9 +6,11 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use tenure_store::{ladder, migrate as migrate_room};
+
 use crate::exit::{Exit, Stop};
 use crate::term::{self, Format};
-use crate::{dev, logging, serve};
+use crate::{database, dev, logging, serve};
 
 mod definition;
 mod doctor;
@@ -84,9 +86,17 @@ impl Output {
 /// Where the database is.
 #[derive(Debug, Clone, Default, Args)]
 pub struct DatabaseOptions {
-    /// Private data directory of a database that tenure starts itself when DATABASE_URL is not set
-    #[arg(long, value_name = "DIR")]
+    /// Data directory of the private database that tenure starts when DATABASE_URL is not set
+    #[arg(long, env = "TENURE_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
+}
+
+impl DatabaseOptions {
+    /// The data directory to use.
+    #[must_use]
+    pub fn data_dir(&self) -> PathBuf {
+        database::data_dir(self.data_dir.as_deref())
+    }
 }
 
 /// Parses the command line, does what it says, and ends with its exit code.
@@ -143,6 +153,23 @@ fn exit_of(error: &anyhow::Error) -> Exit {
     }
     if error.downcast_ref::<crate::bind::Error>().is_some() {
         return Exit::Usage;
+    }
+    match error.downcast_ref::<migrate_room::Error>() {
+        Some(migrate_room::Error::Connect(_)) => return Exit::Unavailable,
+        Some(
+            migrate_room::Error::TooNew { .. }
+            | migrate_room::Error::TooOld { .. }
+            | migrate_room::Error::Changed { .. },
+        ) => return Exit::Conflict,
+        Some(migrate_room::Error::Failed(_)) | None => {}
+    }
+    if let Some(ladder::Error::NoServer | ladder::Error::Silent { .. }) =
+        error.downcast_ref::<ladder::Error>()
+    {
+        return Exit::Unavailable;
+    }
+    if let Some(tenure_store::Error::Retry { .. }) = error.downcast_ref::<tenure_store::Error>() {
+        return Exit::Unavailable;
     }
     Exit::Failure
 }

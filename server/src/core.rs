@@ -20,10 +20,6 @@ use crate::api::{self, App};
 use crate::bind::Token;
 use crate::door;
 
-/// How long a lease lasts without renewal.
-const LEASE_TTL: Duration = Duration::from_secs(15);
-/// Calls in flight at once.
-const CALLS_MAX: usize = 64;
 /// Namespace of the shipped definitions, and so of what comes in by the API.
 pub const NAMESPACE: &str = "tenure";
 
@@ -40,12 +36,9 @@ pub struct Pace {
 #[must_use]
 pub fn config(node: Uuid, namespace: &str, pace: Pace) -> Config {
     Config {
-        node,
-        namespace: namespace.to_owned(),
-        lease_ttl: LEASE_TTL,
         scan_every: pace.scan_every,
-        calls_max: CALLS_MAX,
         send_window: pace.send_window,
+        ..Config::new(node, namespace)
     }
 }
 

@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use clap::Args;
 use tenure_adapters::Settings;
+use tenure_adapters::sandbox::Sandbox;
+use tenure_portal::PortalConfig;
+use tenure_store::migrate::Locking;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -16,9 +19,8 @@ use crate::core::{self, Core, Pace};
 use crate::database::Database;
 use crate::exit::{Exit, Stop};
 use crate::hook::{Addresses, Hooks};
-use crate::sandbox::{self, Vendors};
 use crate::serve::TokenOptions;
-use crate::{cli, door, node, portal, term, workflow};
+use crate::{cli, database, door, node, portal, sandbox, term, workflow};
 
 mod banner;
 mod place;
@@ -54,10 +56,10 @@ pub struct DevOptions {
     /// Address of the customer portal
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8081", value_parser = cli::address)]
     pub portal: SocketAddr,
-    /// Address of the sandbox vendors and their inbox
+    /// Address of the sandbox inbox; the other vendors take the three ports after it
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8082", value_parser = cli::address)]
     pub sandbox: SocketAddr,
-    /// Data directory [default: /var/lib/tenure/dev for root, else ~/.local/share/tenure/dev]
+    /// Data directory [default: /var/lib/tenure for root, else ~/.local/share/tenure]
     #[arg(long, env = "TENURE_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
     /// Folder of definitions (NAME/workflow.yaml) instead of the built-in ones
@@ -77,11 +79,10 @@ pub struct DevOptions {
     pub token: TokenOptions,
 }
 
-/// The three ports, ours before anything else starts.
+/// The ports, ours before anything else starts.
 struct Ports {
     api: TcpListener,
     portal: TcpListener,
-    sandbox: TcpListener,
 }
 
 impl Ports {
@@ -89,12 +90,11 @@ impl Ports {
         let ports = Self {
             api: door::open(options.api, "API", "--api").await?,
             portal: door::open(options.portal, "portal", "--portal").await?,
-            sandbox: door::open(options.sandbox, "sandbox vendors", "--sandbox").await?,
         };
         let addresses = Addresses {
             api: core::address_of(&ports.api)?,
             portal: Some(core::address_of(&ports.portal)?),
-            sandbox: Some(core::address_of(&ports.sandbox)?),
+            sandbox: None,
         };
         Ok((ports, addresses))
     }
@@ -105,7 +105,7 @@ impl Ports {
 /// # Errors
 /// When the directory, a port, the database or a definition refuses; each says what to do.
 pub async fn run(options: DevOptions, mut hooks: Hooks) -> anyhow::Result<Exit> {
-    let root = options.data_dir.clone().unwrap_or_else(place::default_root);
+    let root = database::data_dir(options.data_dir.as_deref());
     if options.reset {
         return reset(&root, options.yes).await;
     }
@@ -113,7 +113,7 @@ pub async fn run(options: DevOptions, mut hooks: Hooks) -> anyhow::Result<Exit> 
     bind::check(options.api, token.as_ref())?;
     let place = Place::take(&root)?;
     let (ports, addresses) = Ports::open(&options).await?;
-    let database = Database::open(Some(&place.join("postgres"))).await?;
+    let database = Database::open(place.root()).await?;
     let up = Up::start(&options, &mut hooks, &place, &database, ports, addresses, token).await;
     let ended = match up {
         Ok(up) => {
@@ -138,7 +138,7 @@ async fn reset(root: &std::path::Path, yes: bool) -> anyhow::Result<Exit> {
         return Err(Stop::new(Exit::Usage, message).into());
     }
     let place = Place::take(root)?;
-    Database::stop_left_over(&place.join("postgres")).await?;
+    Database::stop_left_over(place.root()).await?;
     place.clear()?;
     term::talk(&format!("{shown} is empty; next: tenure dev"));
     Ok(Exit::Ok)
@@ -147,7 +147,7 @@ async fn reset(root: &std::path::Path, yes: bool) -> anyhow::Result<Exit> {
 /// Everything that runs.
 struct Up {
     core: Core,
-    vendors: Vendors,
+    vendors: Sandbox,
     addresses: Addresses,
     portal: SocketAddr,
     token: Option<String>,
@@ -162,28 +162,30 @@ impl Up {
         place: &Place,
         database: &Database,
         ports: Ports,
-        addresses: Addresses,
+        mut addresses: Addresses,
         token: Option<Token>,
     ) -> anyhow::Result<Self> {
-        let schema_version = database.migrate(true).await?;
-        let vendors = sandbox::open(Some(ports.sandbox), &place.join("sandbox")).await?;
-        let settings = Settings {
-            connections: vendors.connections(),
-            templates: options.templates.clone(),
-            ..Settings::default()
-        };
+        let schema_version = database.migrate(Locking::Advisory).await?;
+        let vendors = sandbox::open(options.sandbox, &place.join("sandbox")).await?;
+        let settings = Settings { templates: options.templates.clone(), ..vendors.settings() };
+        let inbox_url = vendors.inbox_url();
+        addresses.sandbox = inbox_url
+            .strip_prefix("http://")
+            .and_then(|rest| rest.trim_end_matches('/').parse().ok());
         let node = node::of_directory(place.root())?;
         let config = core::config(node, core::NAMESPACE, PACE);
-        let store = hooks.wrap(database.store());
+        let store = hooks.wrap(database.connect().await?);
         let core = Core::start(store, &place.join("license"), settings, config).await?;
         let names =
             workflow::register(&core.engine, workflow::sources(options.workflows.as_deref())?)
                 .await?;
         let written = options.token.written()?;
         let portal = core::address_of(&ports.portal)?;
+        let api_url = format!("http://{}", addresses.api);
+        let portal_config = PortalConfig { api_url, token: written.clone(), inbox_url };
         let doors = vec![
             core.serve_api(ports.api, token, schema_version, hooks.stop.clone()),
-            portal::serve(ports.portal, addresses, written.clone(), hooks.stop.clone()),
+            portal::serve(ports.portal, portal_config, hooks.stop.clone()),
         ];
         let grade = core.engine.store().durability().await?.grade;
         let banner = banner::text(&addresses, place.root(), database.provider(), grade, &names);
@@ -237,7 +239,7 @@ impl Up {
             door.await?;
         }
         self.core.engine.shutdown().await?;
-        self.vendors.close().await;
+        drop(self.vendors);
         Ok(())
     }
 }

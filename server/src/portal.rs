@@ -1,22 +1,25 @@
-//! The customer portal of `tenure dev`.
+//! The customer portal of `tenure dev`: an ordinary client of the API, at a port of its own.
 
+use tenure_portal::PortalConfig;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-
-use crate::hook::Addresses;
 
 /// Serves the portal until `stop`.
 #[must_use]
 pub fn serve(
     listener: TcpListener,
-    addresses: Addresses,
-    token: Option<String>,
+    config: PortalConfig,
     stop: CancellationToken,
 ) -> JoinHandle<()> {
-    let _ = (addresses, token);
     tokio::spawn(async move {
-        stop.cancelled().await;
-        drop(listener);
+        tokio::select! {
+            ended = tenure_portal::serve(listener, config) => {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "the portal stopped");
+                }
+            }
+            () = stop.cancelled() => {}
+        }
     })
 }

@@ -1,43 +1,46 @@
 //! The sandbox vendors of `tenure dev` and `tenure run --sandbox`.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
-use tenure_adapters::Connection;
-use tokio::net::TcpListener;
+use anyhow::Context as _;
+use tenure_adapters::sandbox::{Sandbox, SandboxOptions, Vendor};
 
-/// Running vendors.
-#[derive(Debug)]
-pub struct Vendors;
+use crate::exit::{Exit, Stop};
 
-/// Opens the vendors on `listener` (or a free port), with their ledgers in `directory`.
+/// The vendors in the order of their ports: the inbox, which people open, has the one they know.
+const BY_PORT: [Vendor; 4] = [Vendor::Mailgun, Vendor::Zuora, Vendor::Salesforce, Vendor::Marketo];
+
+/// Opens the vendors with their ledgers in `directory`: the inbox at `address`, the others at the
+/// ports after it; all at free ports when that port is 0.
 ///
 /// # Errors
-/// When the directory or the port refuses.
-#[expect(clippy::unused_async, reason = "waits for the sandbox")]
-pub async fn open(listener: Option<TcpListener>, directory: &Path) -> anyhow::Result<Vendors> {
-    let _ = (listener, directory);
-    anyhow::bail!("the sandbox is not there yet")
-}
-
-impl Vendors {
-    /// How to reach them.
-    #[must_use]
-    pub fn connections(&self) -> BTreeMap<String, Connection> {
-        BTreeMap::new()
+/// When the address is not 127.0.0.1, a port is taken, or a ledger cannot be read.
+pub async fn open(address: SocketAddr, directory: &Path) -> anyhow::Result<Sandbox> {
+    if address.ip() != IpAddr::V4(Ipv4Addr::LOCALHOST) {
+        let message = format!("--sandbox {address}: the sandbox vendors play on 127.0.0.1 only");
+        return Err(Stop::new(Exit::Usage, message).into());
     }
-
-    /// The text bodies of all mails to an address, oldest first.
-    ///
-    /// # Errors
-    /// When the inbox does not answer.
-    #[expect(clippy::unused_async, reason = "waits for the sandbox")]
-    pub async fn mails_to(&self, address: &str) -> anyhow::Result<Vec<String>> {
-        let _ = address;
-        Ok(Vec::new())
+    let mut ports = BTreeMap::new();
+    if address.port() != 0 {
+        for (vendor, offset) in BY_PORT.into_iter().zip(0_u16..) {
+            let port = address.port().checked_add(offset).with_context(|| {
+                format!("--sandbox {address}: four ports are needed from there on")
+            })?;
+            ports.insert(vendor, port);
+        }
     }
-
-    /// Closes them.
-    #[expect(clippy::unused_async, reason = "waits for the sandbox")]
-    pub async fn close(self) {}
+    let options = SandboxOptions { dir: Some(directory.to_owned()), ports };
+    Sandbox::start(options).await.map_err(|error| {
+        if error.kind() == ErrorKind::AddrInUse {
+            let message = format!(
+                "{error}; stop what listens there, or choose another first port with \
+                 --sandbox 127.0.0.1:PORT"
+            );
+            return Stop::new(Exit::Unavailable, message).into();
+        }
+        anyhow::Error::new(error).context("the sandbox vendors cannot start")
+    })
 }

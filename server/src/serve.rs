@@ -98,12 +98,12 @@ pub async fn run(options: ServeOptions, mut hooks: Hooks) -> anyhow::Result<Exit
     };
     let listener = door::open(options.api, "API", "--api").await?;
     let api = core::address_of(&listener)?;
-    let database = Database::open(options.database.data_dir.as_deref()).await?;
+    let database = Database::open(&options.database.data_dir()).await?;
     let schema_version = database.check_schema().await?;
     let name = options.node.clone().unwrap_or_else(node::host_name);
     let config = core::config(node::of_name(&name), &options.namespace, PACE);
     let settings = Settings { connections, templates: options.templates, ..Settings::default() };
-    let store = hooks.wrap(database.store());
+    let store = hooks.wrap(database.connect().await?);
     let core = Core::start(store, &options.license_dir, settings, config).await?;
     if let Some(folder) = &options.workflows {
         workflow::register(&core.engine, workflow::sources(Some(folder))?).await?;

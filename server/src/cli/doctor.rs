@@ -24,10 +24,10 @@ pub(super) struct DoctorOptions {
 
 /// Asks the database.
 pub(super) async fn run(options: DoctorOptions) -> anyhow::Result<Exit> {
-    let database = Database::open(options.database.data_dir.as_deref()).await?;
-    let store = database.store();
+    let database = Database::open(&options.database.data_dir()).await?;
     let asked = async {
         database.check_schema().await?;
+        let store = database.connect().await?;
         let durability = store.durability().await?;
         Ok::<_, anyhow::Error>((store.doctor().await?, durability))
     }

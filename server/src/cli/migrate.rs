@@ -2,6 +2,7 @@
 
 use clap::Args;
 use serde_json::json;
+use tenure_store::migrate::Locking;
 
 use super::{DatabaseOptions, Output};
 use crate::database::Database;
@@ -26,8 +27,9 @@ pub(super) struct MigrateOptions {
 
 /// Migrates.
 pub(super) async fn run(options: MigrateOptions) -> anyhow::Result<Exit> {
-    let database = Database::open(options.database.data_dir.as_deref()).await?;
-    let migrated = database.migrate(!options.no_migration_lock).await;
+    let database = Database::open(&options.database.data_dir()).await?;
+    let locking = if options.no_migration_lock { Locking::None } else { Locking::Advisory };
+    let migrated = database.migrate(locking).await;
     database.close().await?;
     let version = migrated?;
     match options.output.format() {

@@ -1,7 +1,7 @@
 //! `tenure run`: one definition to its end in memory, on the same machine and adapters.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -19,6 +19,9 @@ use super::{Output, read};
 use crate::exit::{Exit, Stop};
 use crate::term::{self, Format};
 use crate::{sandbox, stack};
+
+/// The sandbox of a run takes free ports: nobody opens its inbox.
+const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// Options of `tenure run`.
 #[derive(Debug, Args)]
@@ -131,8 +134,8 @@ async fn run_in(
         ..Settings::default()
     };
     let vendors = if options.sandbox {
-        let vendors = sandbox::open(None, &scratch.join("sandbox")).await?;
-        settings.connections = vendors.connections();
+        let vendors = sandbox::open(ANY_PORT, &scratch.join("sandbox")).await?;
+        settings.connections = vendors.settings().connections;
         settings.license_dir = Some(scratch.join("license"));
         Some(vendors)
     } else {
@@ -170,9 +173,7 @@ async fn run_in(
         start_at: options.start_at,
     };
     let report = local::run(run, &registry).await;
-    if let Some(vendors) = vendors {
-        vendors.close().await;
-    }
+    drop(vendors);
     Ok(Ok(report))
 }
 

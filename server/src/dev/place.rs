@@ -37,18 +37,6 @@ pub(super) struct Purchase {
     pub(super) finished: bool,
 }
 
-/// Where the data lies when nobody says: never under the home of root, whose files the database's
-/// unprivileged user could not reach.
-pub(super) fn default_root() -> PathBuf {
-    if rustix::process::geteuid().is_root() {
-        return PathBuf::from("/var/lib/tenure/dev");
-    }
-    let share = std::env::var_os("XDG_DATA_HOME")
-        .map(PathBuf::from)
-        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share")));
-    share.unwrap_or_else(std::env::temp_dir).join("tenure/dev")
-}
-
 impl Place {
     /// Makes and locks the directory.
     ///

@@ -8,6 +8,7 @@ use anyhow::{Context as _, bail};
 use jiff::Timestamp;
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
+use tenure_adapters::sandbox::Sandbox;
 use tenure_machine::Entry;
 use tokio_util::sync::CancellationToken;
 
@@ -15,7 +16,6 @@ use super::place::{Place, Purchase};
 use super::timeline::{self, Line};
 use crate::exit::{Exit, Stop};
 use crate::limit;
-use crate::sandbox::Vendors;
 
 /// Longest time a played purchase may take; recovery after a kill settles calls within it.
 const PLAY_TIMEOUT: Duration = Duration::from_secs(180);
@@ -39,7 +39,7 @@ pub(super) struct Play<'a> {
     pub(super) api: SocketAddr,
     pub(super) portal: SocketAddr,
     pub(super) token: Option<&'a str>,
-    pub(super) vendors: &'a Vendors,
+    pub(super) vendors: &'a Sandbox,
     pub(super) place: &'a Place,
     pub(super) stop: &'a CancellationToken,
 }
@@ -179,8 +179,10 @@ impl Play<'_> {
     ) -> anyhow::Result<Option<String>> {
         let url = format!("http://{}{}", self.api, text(instance, "href"));
         loop {
-            let mails = self.vendors.mails_to(&email(purchase)).await?;
-            if let Some(token) = mails.iter().find_map(|mail| token_of(mail)) {
+            let address = email(purchase);
+            let mails = self.vendors.inbox();
+            let mut mine = mails.iter().filter(|mail| mail.to.contains(&address));
+            if let Some(token) = mine.find_map(|mail| token_of(&mail.text)) {
                 return Ok(Some(token));
             }
             if is_terminal(&self.json(client.get(&url)).await?) {
