@@ -1,13 +1,154 @@
 //! The front door: text to plan.
+//!
+//! The model's names are resolved here and its leaves compiled: `then` to tasks of the same list,
+//! `use.*` references, functions of the catalog, expressions with the variables their place has.
 
+use std::collections::BTreeSet;
+use std::panic::resume_unwind;
+use std::thread;
+
+use jiff::tz::TimeZone;
 use tenure_adapter::Catalog;
 
-use crate::{Diagnostics, Plan, Source};
+use crate::diagnostic::{Place, Report};
+use crate::expression::STACK_BYTES;
+use crate::parse::model::{Definition, Uses};
+use crate::parse::parse;
+use crate::plan::{Extensions, Plan, Task};
+use crate::read::{Node, read};
+use crate::source::Lines;
+use crate::{Diagnostics, Source};
+
+mod call;
+mod digest;
+mod event;
+mod flow;
+mod leaf;
+mod name;
+mod recovery;
+mod task;
+
+pub(crate) use name::GLOBALS;
+use name::{Position, Variables};
 
 /// Compiles a definition.
 ///
+/// Runs on a thread of its own with a large stack, because hostile texts nest deeply; any thread
+/// may call it. Takes milliseconds, so async callers should use a blocking thread.
+///
 /// # Errors
 /// Every finding of severity error (and the warnings with them), not only the first.
-pub fn compile(source: &Source, _catalog: &Catalog) -> Result<(Plan, Diagnostics), Diagnostics> {
-    Err(Diagnostics { source: source.clone(), items: Vec::new() })
+pub fn compile(source: &Source, catalog: &Catalog) -> Result<(Plan, Diagnostics), Diagnostics> {
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().name("compile".to_owned()).stack_size(STACK_BYTES);
+        match thread.spawn_scoped(scope, || compile_here(source, catalog)) {
+            Ok(running) => running.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            Err(error) => {
+                let mut report = Report::default();
+                let message = format!("the server has no thread left to compile with: {error}");
+                drop(
+                    report
+                        .error("no-resources", &Place::default(), message)
+                        .help("try again later"),
+                );
+                Err(report.finish(source))
+            }
+        }
+    })
 }
+
+fn compile_here(source: &Source, catalog: &Catalog) -> Result<(Plan, Diagnostics), Diagnostics> {
+    let lines = Lines::new(&source.text);
+    let mut report = Report::default();
+    let root = read(source, &lines, &mut report);
+    let plan = root.as_ref().and_then(|root| {
+        let definition = parse(root, &mut report)?;
+        Compiler::new(catalog, &lines, &mut report, &definition).plan(&definition, root)
+    });
+    let failed = report.has_errors();
+    match plan {
+        Some(plan) if !failed => Ok((plan, report.finish(source))),
+        Some(_) | None => {
+            assert!(failed, "a definition without a plan has a finding that says why");
+            Err(report.finish(source))
+        }
+    }
+}
+
+/// What compiling a definition needs at hand.
+struct Compiler<'c, 'n> {
+    catalog: &'c Catalog,
+    lines: &'c Lines<'c>,
+    report: &'c mut Report,
+    uses: &'c Uses<'n>,
+    /// Every variable some loop or catch of the definition binds, for messages.
+    bound: BTreeSet<String>,
+    /// Names of all tasks, for messages.
+    task_names: BTreeSet<String>,
+    /// Slots are taken in document order before a task's children are compiled.
+    tasks: Vec<Option<Task>>,
+}
+
+impl<'c, 'n> Compiler<'c, 'n> {
+    fn new(
+        catalog: &'c Catalog,
+        lines: &'c Lines<'c>,
+        report: &'c mut Report,
+        definition: &'c Definition<'n>,
+    ) -> Self {
+        let mut found = name::Found::default();
+        found.block(&definition.body);
+        Self {
+            catalog,
+            lines,
+            report,
+            uses: &definition.uses,
+            bound: found.variables,
+            task_names: found.tasks,
+            tasks: Vec::new(),
+        }
+    }
+
+    fn plan(mut self, definition: &Definition<'n>, root: &Node) -> Option<Plan> {
+        let none = Variables::none();
+        let zone = definition
+            .zone
+            .and_then(Node::text)
+            .and_then(|name| TimeZone::get(name).ok())
+            .unwrap_or(TimeZone::UTC);
+        let business_key =
+            definition.business_key.and_then(|node| self.expression(node, Position::Start, &none));
+        let input = self.input(&definition.input, Position::WorkflowInput, &none);
+        let output = self.output(&definition.output, Position::WorkflowOutput, &none);
+        let timeout =
+            definition.timeout.and_then(|timeout| self.timeout(timeout, Position::Start, &none));
+        let schedule = definition.schedule.as_ref().map(|schedule| self.schedule(schedule));
+        self.check_uses();
+        let body = self.block(&definition.body, None, &none);
+        if self.report.has_errors() {
+            return None;
+        }
+        let tasks: Vec<Task> =
+            std::mem::take(&mut self.tasks).into_iter().collect::<Option<_>>()?;
+        let flow = flow::graph(&tasks);
+        self.unreachable(&tasks, &body, &flow, root);
+        let definition_json = root.to_json();
+        Some(Plan {
+            document: definition.document.clone(),
+            digest: digest::digest(&definition_json),
+            definition: definition_json,
+            tasks,
+            body,
+            input,
+            output,
+            timeout,
+            secrets: definition.uses.secrets.clone(),
+            schedule,
+            extensions: Extensions { business_key, zone },
+            flow,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,12 @@
 //! What is wrong with a definition: one sentence, the place, and what to write instead.
 
-use serde::Serialize;
+use std::fmt;
 
-use crate::source::{Source, Span};
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::source::{Lines, Source, Span};
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -40,4 +44,285 @@ pub struct Diagnostics {
     pub source: Source,
     /// The findings.
     pub items: Vec<Diagnostic>,
+}
+
+impl Diagnostics {
+    /// Whether the definition must not register.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.items.iter().any(|item| item.severity == Severity::Error)
+    }
+
+    /// The findings for a terminal, in the manner of rustc: file, line, column, the marked text
+    /// and the help. Empty when there are none.
+    #[must_use]
+    pub fn render(&self, color: bool) -> String {
+        let theme =
+            if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+        let handler = GraphicalReportHandler::new_themed(theme).with_links(false);
+        let source = NamedSource::new(&self.source.name, self.source.text.clone());
+        let mut text = String::new();
+        for item in &self.items {
+            let shown = handler.render_report(&mut text, &Shown { item, source: &source });
+            shown.expect("writing to a string cannot fail");
+            text.push('\n');
+        }
+        text
+    }
+
+    /// The findings for programs: an array of objects with `code`, `severity`, `message`,
+    /// `label`, `help`, `file`, `line`, `column`, `end_line`, `end_column` and `pointer`.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let lines = Lines::new(&self.source.text);
+        let one = |item: &Diagnostic| {
+            let end = lines.span(item.span.end(), item.span.end());
+            json!({
+                "code": item.code,
+                "severity": item.severity,
+                "message": item.message,
+                "label": item.label,
+                "help": item.help,
+                "file": self.source.name,
+                "line": item.span.line,
+                "column": item.span.column,
+                "end_line": end.line,
+                "end_column": end.column,
+                "pointer": item.pointer,
+            })
+        };
+        self.items.iter().map(one).collect()
+    }
+}
+
+/// One finding as miette wants it.
+struct Shown<'d> {
+    item: &'d Diagnostic,
+    source: &'d NamedSource<String>,
+}
+
+impl fmt::Debug for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.item, f)
+    }
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.item.message)
+    }
+}
+
+impl std::error::Error for Shown<'_> {}
+
+impl miette::Diagnostic for Shown<'_> {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        Some(Box::new(self.item.code))
+    }
+
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(match self.item.severity {
+            Severity::Error => miette::Severity::Error,
+            Severity::Warning => miette::Severity::Warning,
+        })
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.item.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        Some(self.source)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let label = (!self.item.label.is_empty()).then(|| self.item.label.clone());
+        let marked = LabeledSpan::new(label, self.item.span.offset, self.item.span.length);
+        Some(Box::new(std::iter::once(marked)))
+    }
+}
+
+/// Collects findings while a text is read, parsed and compiled.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    items: Vec<Diagnostic>,
+}
+
+/// More findings than this help nobody, and a hostile text must not make a huge answer.
+const FINDINGS_MAX: usize = 200;
+
+impl Report {
+    pub(crate) fn add(&mut self, item: Diagnostic) {
+        // One definition of `use` may be compiled at each place that names it.
+        if self.items.len() < FINDINGS_MAX && !self.items.contains(&item) {
+            self.items.push(item);
+        }
+    }
+
+    pub(crate) fn error(
+        &mut self,
+        code: &'static str,
+        at: &Place,
+        message: impl Into<String>,
+    ) -> Finding<'_> {
+        self.finding(code, Severity::Error, at, message.into())
+    }
+
+    pub(crate) fn warning(
+        &mut self,
+        code: &'static str,
+        at: &Place,
+        message: impl Into<String>,
+    ) -> Finding<'_> {
+        self.finding(code, Severity::Warning, at, message.into())
+    }
+
+    fn finding(
+        &mut self,
+        code: &'static str,
+        severity: Severity,
+        at: &Place,
+        message: String,
+    ) -> Finding<'_> {
+        let item = Diagnostic {
+            code,
+            severity,
+            message,
+            label: String::new(),
+            help: None,
+            span: at.span,
+            pointer: at.pointer.clone(),
+        };
+        Finding { report: self, item: Some(item) }
+    }
+
+    pub(crate) fn has_errors(&self) -> bool {
+        self.items.iter().any(|item| item.severity == Severity::Error)
+    }
+
+    pub(crate) fn finish(mut self, source: &Source) -> Diagnostics {
+        self.items.sort_by_key(|item| (item.span.offset, item.severity));
+        Diagnostics { source: source.clone(), items: self.items }
+    }
+}
+
+/// A place a finding can point at.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Place {
+    pub(crate) span: Span,
+    pub(crate) pointer: String,
+}
+
+/// A finding being described; it is added when it goes out of scope.
+pub(crate) struct Finding<'r> {
+    report: &'r mut Report,
+    item: Option<Diagnostic>,
+}
+
+impl Finding<'_> {
+    /// The words under the marked place.
+    pub(crate) fn label(mut self, label: impl Into<String>) -> Self {
+        if let Some(item) = &mut self.item {
+            item.label = label.into();
+        }
+        self
+    }
+
+    /// What to write instead.
+    pub(crate) fn help(self, help: impl Into<String>) -> Self {
+        self.maybe_help(Some(help.into()))
+    }
+
+    pub(crate) fn maybe_help(mut self, help: Option<String>) -> Self {
+        if let Some(item) = &mut self.item {
+            item.help = help;
+        }
+        self
+    }
+}
+
+impl Drop for Finding<'_> {
+    fn drop(&mut self) {
+        if let Some(item) = self.item.take() {
+            self.report.add(item);
+        }
+    }
+}
+
+/// `did you mean ...`, when one of the known words is near.
+pub(crate) fn did_you_mean<'w>(
+    word: &str,
+    known: impl IntoIterator<Item = &'w str>,
+) -> Option<String> {
+    nearest(word, known).map(|near| format!("did you mean `{near}`?"))
+}
+
+/// The known word with the smallest number of edits, when that number is small for its length.
+pub(crate) fn nearest<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
+    /// Longer words are not compared: the cost is their product.
+    const WORD_MAX: usize = 64;
+    if word.len() > WORD_MAX {
+        return None;
+    }
+    let allowed = (word.chars().count() / 2).clamp(1, 3);
+    let distance = |known: &str| edits(&word.to_lowercase(), &known.to_lowercase());
+    known
+        .into_iter()
+        .filter(|known| known.len() <= WORD_MAX)
+        .map(|known| (distance(known), known))
+        .filter(|(edits, _)| *edits <= allowed)
+        .min_by_key(|(edits, _)| *edits)
+        .map(|(_, known)| known)
+}
+
+/// Levenshtein distance, one row at a time.
+fn edits(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (above, a) in left.chars().enumerate() {
+        let mut diagonal = above;
+        let mut before = above + 1;
+        let mut next = vec![before];
+        for (b, up) in right.iter().zip(row.iter().skip(1)) {
+            let cost = usize::from(a != *b);
+            before = (diagonal + cost).min(before + 1).min(up + 1);
+            diagonal = *up;
+            next.push(before);
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_that_look_alike_are_found() {
+        let known = ["retry", "errors", "when", "exceptWhen"];
+        let check = |word, expected| assert_eq!(nearest(word, known), expected, "{word}");
+        check("retyr", Some("retry"));
+        check("error", Some("errors"));
+        check("exceptwhen", Some("exceptWhen"));
+        check("unrelated", None);
+        check(&"x".repeat(10_000), None);
+    }
+
+    #[test]
+    fn a_finding_renders_with_place_label_and_help() {
+        let source = Source { name: "a.yaml".to_owned(), text: "do:\n  - a:\n".to_owned() };
+        let mut report = Report::default();
+        let at = Place { span: Lines::new(&source.text).span(8, 9), pointer: "/do/0".to_owned() };
+        drop(report.error("empty-task", &at, "a task needs a body").label("here").help("add it"));
+        let found = report.finish(&source);
+        let text = found.render(false);
+        for part in ["a.yaml:2:5", "a task needs a body", "here", "add it", "empty-task"] {
+            assert!(text.contains(part), "{part} is missing in\n{text}");
+        }
+        assert!(!text.contains('\u{1b}'));
+        assert!(found.render(true).contains('\u{1b}'));
+        assert_eq!(found.to_json()[0]["column"], 5);
+        assert!(found.has_errors());
+    }
 }

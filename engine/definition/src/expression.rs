@@ -1,8 +1,29 @@
 //! A compiled jq expression, and its evaluation inside the fences.
+//!
+//! jq runs in this process, so what it may do is fenced from outside: `prelude` chooses the
+//! functions (nothing that reads the clock, the environment or a file), `fence` rewrites the
+//! parsed program so that every loop and every growing value pays from a fuel tank, and `value`
+//! bounds what goes in and out. `program` puts them together. Evaluation is a pure function of the
+//! input and the variables.
+//!
+//! Deep but legal recursion inside jq needs stack: evaluate on threads with [`STACK_BYTES`].
 
 use std::borrow::Cow;
+use std::fmt;
 
+use jaq_core::{Ctx, Vars};
 use serde_json::Value;
+
+pub(crate) use program::Fault;
+
+mod fence;
+mod prelude;
+mod program;
+pub(crate) mod scan;
+mod value;
+
+/// Stack an evaluating thread needs.
+pub const STACK_BYTES: usize = 64 * 1024 * 1024;
 
 /// Gives the values of `$context`, `$input` and the other variables. Asked only for the names the
 /// expression uses, so building a value may be left to that moment.
@@ -12,19 +33,54 @@ pub trait Scope {
 }
 
 /// A compiled expression.
-#[derive(Debug)]
 pub struct Expression {
     /// The text between `${` and `}`, or the bare jq.
     pub source: String,
+    /// The variables it uses, without `$`, in the order the program expects them.
+    variables: Vec<String>,
+    program: program::Program,
+}
+
+impl fmt::Debug for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Expression").field(&self.source).finish()
+    }
 }
 
 impl Expression {
+    /// Compiles jq. `variables` are the names (without `$`) that may be used.
+    ///
+    /// # Errors
+    /// Every mistake, with its place in `source`.
+    pub(crate) fn compile(source: &str, variables: &[&str]) -> Result<Self, Vec<Fault>> {
+        let (program, variables) = program::compile(source, variables)?;
+        Ok(Self { source: source.to_owned(), variables, program })
+    }
+
+    /// The names of the variables it uses, without `$`.
+    pub fn variables(&self) -> impl Iterator<Item = &str> {
+        self.variables.iter().map(String::as_str)
+    }
+
     /// Evaluates on `input`. The first output counts; none counts as `null`.
     ///
     /// # Errors
     /// The jq error, or the limit that was hit, in words for the author.
-    pub fn eval(&self, _input: &Value, _scope: &dyn Scope) -> Result<Value, String> {
-        Err("not compiled".to_owned())
+    pub fn eval(&self, input: &Value, scope: &dyn Scope) -> Result<Value, String> {
+        let mut variables = Vec::with_capacity(self.variables.len());
+        for name in &self.variables {
+            let value = scope.get(name).ok_or_else(|| format!("${name} has no value here"))?;
+            variables.push(value::read(&value)?);
+        }
+        let fuel = fence::Fuel::full();
+        let data = fence::Data::new(&self.program.lut, &fuel);
+        let context = Ctx::<fence::Fenced>::new(data, Vars::new(variables));
+        let mut outputs = self.program.id.run((context, value::read(input)?));
+        match outputs.next() {
+            None => Ok(Value::Null),
+            Some(Ok(output)) => value::write(&output),
+            Some(Err(exception)) => Err(fence::explain(exception)),
+        }
     }
 
     /// Evaluates and reads jq's notion of truth: everything but `false` and `null`.
@@ -35,3 +91,6 @@ impl Expression {
         Ok(!matches!(self.eval(input, scope)?, Value::Null | Value::Bool(false)))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,9 @@ pub enum Duration {
     Computed(Template),
 }
 
+/// The units of the inline form.
+pub(crate) const UNITS: [&str; 5] = ["days", "hours", "minutes", "seconds", "milliseconds"];
+
 impl Duration {
     /// The instant this long after `from`.
     ///
@@ -30,8 +33,14 @@ impl Duration {
         input: &Value,
         scope: &dyn Scope,
     ) -> Result<Timestamp, String> {
-        let _ = (from, zone, input, scope);
-        Err("not compiled".to_owned())
+        let span = match self {
+            Self::Fixed(span) => *span,
+            Self::Computed(template) => read_span(&template.eval(input, scope)?)?,
+        };
+        // Days and longer units follow the calendar: a day across a change of the clocks keeps
+        // the wall time, and a month from January 31 ends on the last of February.
+        let end = from.to_zoned(zone.clone()).checked_add(span);
+        Ok(end.map_err(|error| format!("the duration leads out of range: {error}"))?.timestamp())
     }
 
     /// The same, as milliseconds counted from `from`.
@@ -53,6 +62,113 @@ impl Duration {
 ///
 /// # Errors
 /// Says what was found and what is expected.
-pub fn read_span(_value: &Value) -> Result<Span, String> {
-    Err("not compiled".to_owned())
+pub fn read_span(value: &Value) -> Result<Span, String> {
+    match value {
+        Value::String(text) => read_iso(text),
+        Value::Object(fields) => {
+            if fields.is_empty() {
+                return Err(format!("a duration needs one of {}", UNITS.join(", ")));
+            }
+            fields.iter().try_fold(Span::new(), |span, (unit, amount)| add(span, unit, amount))
+        }
+        Value::Null => Err(wrong("null")),
+        Value::Bool(_) => Err(wrong("a boolean")),
+        Value::Number(_) => Err(wrong("a number")),
+        Value::Array(_) => Err(wrong("an array")),
+    }
+}
+
+fn wrong(found: &str) -> String {
+    format!("expected a duration like {{days: 3}} or `P3D`, found {found}")
+}
+
+fn read_iso(text: &str) -> Result<Span, String> {
+    // jiff also reads `3 days` and signs; the language has neither.
+    if !text.starts_with('P') {
+        return Err(format!("`{text}` is not an ISO 8601 duration like `P3D` or `PT36H`"));
+    }
+    let span: Span =
+        text.parse().map_err(|error| format!("`{text}` is not an ISO 8601 duration: {error}"))?;
+    if span.is_negative() { Err(format!("`{text}` is negative")) } else { Ok(span) }
+}
+
+fn add(span: Span, unit: &str, amount: &Value) -> Result<Span, String> {
+    let count = amount
+        .as_i64()
+        .filter(|count| *count >= 0)
+        .ok_or_else(|| format!("{unit} must be a whole number from 0 on, found {amount}"))?;
+    let added = match unit {
+        "days" => span.try_days(count),
+        "hours" => span.try_hours(count),
+        "minutes" => span.try_minutes(count),
+        "seconds" => span.try_seconds(count),
+        "milliseconds" => span.try_milliseconds(count),
+        _ => return Err(format!("a duration has no unit {unit}; it has {}", UNITS.join(", "))),
+    };
+    added.map_err(|_| format!("{count} {unit} are out of range"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use serde_json::json;
+
+    use super::*;
+
+    struct Nothing;
+
+    impl Scope for Nothing {
+        fn get(&self, _name: &str) -> Option<Cow<'_, Value>> {
+            None
+        }
+    }
+
+    fn check(value: Value, from: &str, zone: &str, expected: &str) {
+        let duration = Duration::Fixed(read_span(&value).unwrap());
+        let zone = TimeZone::get(zone).unwrap();
+        let end = duration.after(from.parse().unwrap(), &zone, &Value::Null, &Nothing);
+        assert_eq!(end.map(|end| end.to_string()), Ok(expected.to_owned()), "{value} from {from}");
+    }
+
+    #[test]
+    fn durations_end_where_the_calendar_says() {
+        check(
+            json!({"hours": 1, "seconds": 5}),
+            "2026-01-01T00:00:00Z",
+            "UTC",
+            "2026-01-01T01:00:05Z",
+        );
+        check(json!("PT36H"), "2026-01-01T00:00:00Z", "UTC", "2026-01-02T12:00:00Z");
+        check(json!("P1M"), "2026-01-31T10:00:00Z", "UTC", "2026-02-28T10:00:00Z");
+        check(json!("P2M"), "2026-01-31T10:00:00Z", "UTC", "2026-03-31T10:00:00Z");
+        check(json!("P1Y"), "2024-02-29T10:00:00Z", "UTC", "2025-02-28T10:00:00Z");
+        check(json!("P1W"), "2026-01-01T00:00:00Z", "UTC", "2026-01-08T00:00:00Z");
+        // The clocks of Berlin go forward on 2026-03-29: a day keeps the wall time.
+        check(json!({"days": 1}), "2026-03-28T11:00:00Z", "Europe/Berlin", "2026-03-29T10:00:00Z");
+        check(json!("PT24H"), "2026-03-28T11:00:00Z", "Europe/Berlin", "2026-03-29T11:00:00Z");
+        check(
+            json!({"milliseconds": 1500}),
+            "2026-01-01T00:00:00Z",
+            "UTC",
+            "2026-01-01T00:00:01.5Z",
+        );
+    }
+
+    #[test]
+    fn what_is_no_duration_is_refused() {
+        let check = |value: Value| assert!(read_span(&value).is_err(), "{value}");
+        check(json!("3 days"));
+        check(json!("-P1D"));
+        check(json!("P-1D"));
+        check(json!("P0.5D"));
+        check(json!("P"));
+        check(json!({}));
+        check(json!({"weeks": 1}));
+        check(json!({"days": -1}));
+        check(json!({"days": 1.5}));
+        check(json!({"days": i64::MAX}));
+        check(json!(5));
+        check(json!(null));
+    }
 }

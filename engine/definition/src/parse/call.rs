@@ -1,0 +1,38 @@
+//! `call`.
+
+use super::Parser;
+use super::model::Kind;
+use crate::read::{Node, Yaml};
+
+/// Protocols the language calls by a word of its own.
+const PROTOCOLS: [&str; 6] = ["asyncapi", "grpc", "http", "openapi", "a2a", "mcp"];
+
+impl Parser<'_> {
+    pub(super) fn call<'n>(&mut self, node: &'n Node, task: &'n Node) -> Kind<'n> {
+        let Some(name) = self.text(node, "call") else { return Kind::Refused };
+        let with = task.get("with").map(|entry| &entry.node);
+        if PROTOCOLS.contains(&name) {
+            let instead = "call a function of the catalog, like `zuora.createOrder:1@default`";
+            self.not_yet(&node.at, &format!("call: {name}"), instead);
+            return Kind::Refused;
+        }
+        if name.contains("://") {
+            let why = "a function from elsewhere can change without notice";
+            self.refuse(&node.at, "a call by URL", why, "call a function of the default catalog");
+            return Kind::Refused;
+        }
+        match with.map(|with| (&with.value, with)) {
+            None | Some((Yaml::Map(_), _)) => {}
+            // `with` may be one expression that gives the whole object.
+            Some((Yaml::Text(text), _)) if text.trim_start().starts_with("${") => {}
+            Some((
+                Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::List(_) | Yaml::Text(_),
+                with,
+            )) => {
+                self.wrong_type(with, "with", "an object or a `${ }` expression");
+                return Kind::Refused;
+            }
+        }
+        Kind::Call { function: node, with }
+    }
+}
