@@ -1,7 +1,16 @@
-//! Floor 6: what the tests of the whole house share.
+//! Floor 6: what the tests of the whole house share. The tests themselves lie in `tests/tests/`, one
+//! file per theme.
 //!
-//! The tests themselves lie in `tests/`, one file per theme.
+//! Two kinds of helpers: some read the repository itself, its files ([`tree`]), its Rust code
+//! ([`code`]), its documentation ([`markdown`]) and its SQL ([`sql`]); the others play worlds for
+//! the engine ([`world`], [`random`]) or kill it ([`crash`]). Nothing depends on this crate.
 
+#![expect(clippy::panic, reason = "this crate exists to fail tests, with a clear sentence")]
+
+pub mod code;
 pub mod crash;
+pub mod markdown;
 pub mod random;
+pub mod sql;
+pub mod tree;
 pub mod world;

@@ -2,7 +2,8 @@
 //! finds the bucket of an id without asking anybody.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
 use crate::bucket::{BUCKETS, Bucket};
@@ -55,12 +56,42 @@ impl std::fmt::Display for InstanceId {
     }
 }
 
+/// Reads a counter as a number, or as the text it becomes as the key of a JSON object: inside an
+/// internally tagged enum serde has forgotten that a text was a key.
+struct Counter;
+
+impl Visitor<'_> for Counter {
+    type Value = i64;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a whole number")
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<i64, E> {
+        Ok(number)
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<i64, E> {
+        i64::try_from(number).map_err(E::custom)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<i64, E> {
+        text.parse().map_err(E::custom)
+    }
+}
+
 macro_rules! counter_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         #[serde(transparent)]
         pub struct $name(pub i64);
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+                source.deserialize_any(Counter).map(Self)
+            }
+        }
 
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -89,7 +120,24 @@ counter_id! {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+
+    #[test]
+    fn counters_are_read_back_as_keys_inside_a_tagged_enum() {
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "kind")]
+        enum Tagged {
+            Open { waits: BTreeMap<WaitId, usize>, last: WaitId },
+        }
+        let value = Tagged::Open { waits: BTreeMap::from([(WaitId(7), 0)]), last: WaitId(-7) };
+        let text = serde_json::to_string(&value).unwrap();
+        assert_eq!(serde_json::from_str::<Tagged>(&text).unwrap(), value);
+        for wrong in ["\"x\"", "1.5", "18446744073709551615", "null"] {
+            assert!(serde_json::from_str::<WaitId>(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn the_bucket_is_readable_from_the_id_and_ids_are_ordered_by_time() {

@@ -23,6 +23,12 @@ pub enum Error {
         /// The newest one it knows.
         known: i64,
     },
+    /// Migrations are missing: run `tenure migrate`.
+    #[error("the database lacks migration {version}: run `tenure migrate`")]
+    TooOld {
+        /// The first one that is missing.
+        version: i64,
+    },
     /// A migration that was applied reads differently in this binary: this is not the same product.
     #[error("migration {version} was applied with another text than this binary has")]
     Changed {
@@ -59,6 +65,28 @@ pub async fn migrate(url: &str, locking: Locking) -> Result<(), Error> {
     // Whether it closes politely does not matter any more.
     connection.close().await.ok();
     outcome
+}
+
+/// Checks that the schema is exactly this binary's, without changing anything.
+///
+/// # Errors
+/// [`Error::TooOld`], [`Error::TooNew`], or [`Error::Connect`].
+pub async fn check(url: &str) -> Result<(), Error> {
+    let mut connection = PgConnection::connect(url).await.map_err(Error::Connect)?;
+    let applied =
+        sqlx::query_file_scalar!("queries/schema_versions.sql").fetch_all(&mut connection).await;
+    let applied = match applied {
+        Ok(applied) => applied,
+        // 42P01: no migration was ever applied.
+        Err(sqlx::Error::Database(e)) if e.code().as_deref() == Some("42P01") => Vec::new(),
+        Err(error) => return Err(Error::Connect(error)),
+    };
+    connection.close().await.ok();
+    if let Some(version) = applied.iter().copied().find(|v| !MIGRATIONS.version_exists(*v)) {
+        return Err(Error::TooNew { version, known: newest() });
+    }
+    let missing = MIGRATIONS.iter().map(|m| m.version).find(|v| !applied.contains(v));
+    missing.map_or(Ok(()), |version| Err(Error::TooOld { version }))
 }
 
 /// The newest migration this binary knows.

@@ -28,7 +28,9 @@ fn the_intent_holds_everything_the_call_needs() {
 
 #[test]
 fn arguments_that_do_not_fit_fail_before_anything_is_sent() {
-    let run = Run::start("  - c: { call: 'bank.keyed:1.0.0@default', with: { amount: '${ \"much\" }' } }");
+    let run = Run::start(
+        "  - c: { call: 'bank.keyed:1.0.0@default', with: { amount: '${ \"much\" }' } }",
+    );
     assert!(run.calls().is_empty());
     assert_eq!(run.error().status, 400);
 }

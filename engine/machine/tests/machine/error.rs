@@ -9,7 +9,9 @@ use crate::kit::{Run, declined, invalid};
 const RAISE: &str = "{ raise: { error: { type: 'https://open-workflow-specification.org/spec/1.0.0/errors/communication', status: 503, title: Broken, detail: 'no line' } } }";
 
 fn tried(catch: &str) -> String {
-    format!("  - t:\n      try: [ {{ r: {RAISE} }} ]\n      catch: {catch}\n  - after: {{ set: {{ got: '${{ . }}' }} }}")
+    format!(
+        "  - t:\n      try: [ {{ r: {RAISE} }} ]\n      catch: {catch}\n  - after: {{ set: {{ got: '${{ . }}' }} }}"
+    )
 }
 
 #[test]

@@ -13,7 +13,11 @@ fn check(tasks: &str, ran: &[&str], output: serde_json::Value) {
 
 #[test]
 fn set_replaces_and_never_merges() {
-    check("  - a: { set: { x: '${ .n }' } }\n  - b: { set: { y: 2 } }", &["a", "b"], json!({"y": 2}));
+    check(
+        "  - a: { set: { x: '${ .n }' } }\n  - b: { set: { y: 2 } }",
+        &["a", "b"],
+        json!({"y": 2}),
+    );
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use sha2::{Digest, Sha256};
-use tenure_machine::instance::{Activity, CallPhase, Effect, Frame, TryPhase};
+use tenure_machine::instance::{Activity, CallPhase, Effect, Frame};
 use tenure_machine::{Command, Instance, InstanceId, TimerId, Wait, WaitId};
 use uuid::Uuid;
 
@@ -158,28 +158,7 @@ fn outbox(revision: i64, commands: &[Command]) -> Result<Vec<(i64, String)>, Unw
 /// Timers an instance still knows. None once it has ended.
 fn open_timers(instance: &Instance) -> impl Iterator<Item = TimerId> {
     let live = !instance.is_terminal();
-    let of_frames = instance.frames.values().flat_map(|frame| [frame.timeout, frame_timer(frame)]);
-    std::iter::once(instance.timeout).chain(of_frames).flatten().filter(move |_| live)
-}
-
-fn frame_timer(frame: &Frame) -> Option<TimerId> {
-    match &frame.activity {
-        Activity::Wait { timer } => Some(*timer),
-        Activity::Call { phase, .. } => match phase {
-            CallPhase::Delay { timer } | CallPhase::Settling { timer } => Some(*timer),
-            CallPhase::Sent { .. } | CallPhase::LookingUp { .. } | CallPhase::Stuck { .. } => None,
-        },
-        Activity::Try { phase, .. } => match phase {
-            TryPhase::Body { timer } => *timer,
-            TryPhase::Delay { timer, .. } => Some(*timer),
-            TryPhase::Handler { .. } => None,
-        },
-        Activity::Do
-        | Activity::For { .. }
-        | Activity::Fork { .. }
-        | Activity::Listen { .. }
-        | Activity::Child { .. } => None,
-    }
+    instance.timers.keys().copied().filter(move |_| live)
 }
 
 /// Waits an instance still knows. None once it has ended.
