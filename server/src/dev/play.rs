@@ -181,7 +181,7 @@ impl Play<'_> {
         loop {
             let address = email(purchase);
             let mails = self.vendors.inbox();
-            let mut mine = mails.iter().filter(|mail| mail.to.contains(&address));
+            let mut mine = mails.iter().filter(|mail| mail.recipient == address);
             if let Some(token) = mine.find_map(|mail| token_of(&mail.text)) {
                 return Ok(Some(token));
             }
