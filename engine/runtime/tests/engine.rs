@@ -1,0 +1,12 @@
+//! The engine on a real PostgreSQL.
+
+#[path = "engine/call.rs"]
+mod call;
+#[path = "engine/event.rs"]
+mod event;
+#[path = "engine/kit.rs"]
+mod kit;
+#[path = "engine/ownership.rs"]
+mod ownership;
+#[path = "engine/run.rs"]
+mod run;
