@@ -109,7 +109,7 @@ pub(super) fn looks_through(name: &str) -> bool {
 }
 
 fn fence_name(name: &str) -> bool {
-    matches!(name, "__tick" | "__call" | "__turn" | "__size" | "__mul")
+    matches!(name, "__tick" | "__call" | "__turn" | "__size" | "__regex" | "__mul")
 }
 
 /// What to say about a function that exists in jq, but not here.
@@ -185,15 +185,15 @@ fn calls<'s>(term: &Term<&'s str>) -> BTreeSet<(&'s str, usize)> {
 /// Replacements of native functions whose own versions are unbounded.
 fn natives() -> Vec<Fun<Fenced>> {
     vec![
-        ("__tojson", v(0), Native::new(|cv| box_once(Ok(Val::utf8_str(json(&cv.1)))))),
+        ("__tojson", v(0), Native::new(|cv| box_once(print(cv.0.data().fuel, &cv.1)))),
         (
             "__text",
             v(0),
             Native::new(|cv| {
-                box_once(Ok(match cv.1 {
-                    Val::TStr(_) => cv.1,
-                    other => Val::utf8_str(json(&other)),
-                }))
+                box_once(match cv.1 {
+                    Val::TStr(_) => Ok(cv.1),
+                    other => print(cv.0.data().fuel, &other),
+                })
             }),
         ),
         ("__fromjson", v(0), Native::new(|cv| box_once(from_json(&cv.1).map_err(Exn::from)))),
@@ -210,6 +210,15 @@ fn natives() -> Vec<Fun<Fenced>> {
             }),
         ),
     ]
+}
+
+/// The value as JSON text. Printing is dearer than looking, so it pays several times.
+fn print<'a>(fuel: &fence::Fuel, value: &Val) -> Result<Val, Exn<'a, Val>> {
+    const TIMES: usize = 8;
+    for _ in 0..TIMES {
+        fuel.weigh(value)?;
+    }
+    Ok(Val::utf8_str(json(value)))
 }
 
 /// Compact JSON, with integral numbers as integers (`4/2` prints as 2). The value was weighed.

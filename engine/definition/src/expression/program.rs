@@ -17,7 +17,7 @@ use crate::diagnostic::did_you_mean;
 pub(super) type Program = jaq_core::Filter<Fenced>;
 
 /// Longest expression, in bytes. The parser recurses, so this also bounds its stack.
-const SOURCE_MAX: usize = 16 * 1024;
+const SOURCE_MAX: usize = 8 * 1024;
 /// Deepest nesting of brackets.
 const BRACKETS_MAX: usize = 100;
 /// The author's term is compiled as a definition of this name, because only definitions can be
@@ -100,7 +100,7 @@ fn parse(source: &str) -> Result<Term<&str>, Vec<Fault>> {
     let tokens = Lexer::new(source).lex().map_err(|errors| {
         let fault = |(expected, found): (jaq_core::load::lex::Expect<&str>, &str)| Fault {
             code: "bad-expression",
-            range: first_char(source, found),
+            range: if found.is_empty() { last_char(source) } else { first_char(source, found) },
             message: format!("expected {} in the jq expression", expected.as_str()),
             help: None,
         };
@@ -109,7 +109,7 @@ fn parse(source: &str) -> Result<Term<&str>, Vec<Fault>> {
     Parser::new(&tokens).parse(|parser| parser.term()).map_err(|errors| {
         let fault = |(expected, found): jaq_core::load::parse::TError<'_, &str>| {
             let found = found.map(jaq_core::load::lex::Token::as_str);
-            let range = found.map_or(source.len()..source.len(), |found| range_of(source, found));
+            let range = found.map_or_else(|| last_char(source), |found| range_of(source, found));
             let message = match found {
                 Some(found) => format!("expected {} before `{}`", expected.as_str(), short(found)),
                 None => format!("expected {} at the end", expected.as_str()),
@@ -138,6 +138,12 @@ fn range_of(source: &str, part: &str) -> Range<usize> {
     } else {
         0..source.len()
     }
+}
+
+/// Where something is missing at the end: what it should follow.
+fn last_char(source: &str) -> Range<usize> {
+    let end = source.trim_end();
+    end.len() - end.chars().next_back().map_or(0, char::len_utf8)..end.len()
 }
 
 fn first_char(source: &str, part: &str) -> Range<usize> {
