@@ -57,10 +57,7 @@ fn plan(text: &str) -> Plan {
     }
 }
 
-#[test]
-fn an_ordinary_definition_becomes_a_plan() {
-    let plan = plan(
-        r"
+const ORDINARY: &str = r"
 input: {schema: {document: {type: object, required: [account]}}, from: '{account, seats: (.seats // 1)}'}
 timeout: {after: P30D}
 use:
@@ -109,8 +106,11 @@ do:
         branches:
           - wait: {wait: {seconds: 30}}
           - child: {run: {workflow: {namespace: test, name: child, version: '1.0.0'}}}
-",
-    );
+";
+
+#[test]
+fn an_ordinary_definition_becomes_a_plan() {
+    let plan = plan(ORDINARY);
     let names: Vec<_> = plan.tasks.iter().map(|task| task.name.as_str()).collect();
     let expected = [
         "order", "pay", "charge", "fail", "accept", "choose", "notify", "mail", "last", "wait",

@@ -73,10 +73,8 @@ impl Fuel {
     fn search(&self, value: &Val) -> Result<(), Exn<'static, Val>> {
         const BYTES_PER_FUEL: u64 = 4;
         const SQUARE_PER_FUEL: u64 = 65_536;
-        let length = match value {
-            Val::TStr(text) => u64::try_from(text.len()).unwrap_or(u64::MAX),
-            _ => 0,
-        };
+        let Val::TStr(text) = value else { return Ok(()) };
+        let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
         let square = length.saturating_mul(length) / SQUARE_PER_FUEL;
         self.spend(square.saturating_add(length / BYTES_PER_FUEL))
     }
@@ -172,9 +170,8 @@ pub(super) fn natives() -> Vec<Fun<Fenced>> {
 
 /// `left * right`, refused before it is computed when the product would be large.
 fn multiply<'a>(fuel: &Fuel, left: Val, right: Val) -> Result<Val, Exn<'a, Val>> {
-    let bits = |value: &Val| match value {
-        Val::Num(Num::BigInt(value)) => value.bits(),
-        _ => 64,
+    let bits = |value: &Val| {
+        if let Val::Num(Num::BigInt(value)) = value { value.bits() } else { u64::from(u64::BITS) }
     };
     let product = match (&left, &right) {
         (Val::TStr(text) | Val::BStr(text), Val::Num(times))
@@ -246,11 +243,12 @@ fn then<'s>(first: Code<'s>, second: Code<'s>) -> Code<'s> {
 }
 
 /// Puts the fences into a definition of the prelude.
-pub(super) fn fence_def<'s>(def: Def<&'s str>) -> Def<&'s str> {
+pub(super) fn fence_def(def: Def<&str>) -> Def<&str> {
     // The call comes first, so that what was in tail position stays there.
     Def { name: def.name, args: def.args, body: then(call("__call"), fence(def.body)) }
 }
 
+#[expect(clippy::boxed_local, reason = "the syntax tree holds boxes on both sides")]
 fn fence_box<'s>(term: Box<Code<'s>>) -> Box<Code<'s>> {
     Box::new(fence(*term))
 }
@@ -339,7 +337,7 @@ fn fence_operation<'s>(left: Code<'s>, op: BinaryOp<&'s str>, right: Code<'s>) -
     }
 }
 
-fn fence_pattern<'s>(pattern: Pattern<&'s str>) -> Pattern<&'s str> {
+fn fence_pattern(pattern: Pattern<&str>) -> Pattern<&str> {
     match pattern {
         Pattern::Var(name) => Pattern::Var(name),
         Pattern::Arr(items) => Pattern::Arr(items.into_iter().map(fence_pattern).collect()),

@@ -170,14 +170,13 @@ impl Prelude {
 /// among them, which at worst keeps a definition that is not needed.
 fn calls<'s>(term: &Term<&'s str>) -> BTreeSet<(&'s str, usize)> {
     let mut found = BTreeSet::new();
-    super::program::visit(term, &mut |term| match term {
-        Term::Call(name, args) => {
+    super::program::visit(term, &mut |term| {
+        if let Term::Call(name, args) = term {
             found.insert((*name, args.len()));
         }
-        Term::Str(Some(format), _) => {
+        if let Term::Str(Some(format), _) = term {
             found.insert((*format, 0));
         }
-        _ => {}
     });
     found
 }
@@ -190,10 +189,8 @@ fn natives() -> Vec<Fun<Fenced>> {
             "__text",
             v(0),
             Native::new(|cv| {
-                box_once(match cv.1 {
-                    Val::TStr(_) => Ok(cv.1),
-                    other => print(cv.0.data().fuel, &other),
-                })
+                let is_text = matches!(cv.1, Val::TStr(_));
+                box_once(if is_text { Ok(cv.1) } else { print(cv.0.data().fuel, &cv.1) })
             }),
         ),
         ("__fromjson", v(0), Native::new(|cv| box_once(from_json(&cv.1).map_err(Exn::from)))),

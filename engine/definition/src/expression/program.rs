@@ -46,10 +46,8 @@ pub(super) fn compile(
     let term = parse(source)?;
     let uses = check(source, &term, variables)?;
     let term = fence::fence(term);
-    let mut defs = prelude().defs_for(&term);
-    let main = Def { name: MAIN, args: Vec::new(), body: term };
-    let mut all: Vec<Def<&str>> = defs.drain(..).collect();
-    all.push(main);
+    let mut all: Vec<Def<&str>> = prelude().defs_for(&term);
+    all.push(Def { name: MAIN, args: Vec::new(), body: term });
     let names: Vec<String> = uses.iter().map(|name| format!("${name}")).collect();
     let arena = Arena::default();
     let modules = Loader::new(all)
@@ -156,8 +154,8 @@ fn first_char(source: &str, part: &str) -> Range<usize> {
 fn check(source: &str, term: &Term<&str>, variables: &[&str]) -> Result<Vec<String>, Vec<Fault>> {
     let mut faults = Vec::new();
     let mut used = std::collections::BTreeSet::new();
-    visit(term, &mut |term| match term {
-        Term::Def(defs, _) => {
+    visit(term, &mut |term| {
+        if let Term::Def(defs, _) = term {
             let range = defs.first().map_or(0..0, |def| range_of(source, def.name));
             faults.push(Fault {
                 code: "refused-expression",
@@ -166,17 +164,15 @@ fn check(source: &str, term: &Term<&str>, variables: &[&str]) -> Result<Vec<Stri
                 help: Some("write the steps with `|` and `as $name`".to_owned()),
             });
         }
-        Term::Call(name, _) if name.starts_with("__") || name.contains("::") => {
+        if let Term::Call(name, _) = term
+            && (name.starts_with("__") || name.contains("::"))
+        {
             faults.push(undefined_fault(source, name, &Undefined::Mod, variables));
         }
-        Term::Var(name) => {
+        // Keys alone, as in `{$x}`, are visited too.
+        if let Term::Var(name) = term {
             used.insert(name.trim_start_matches('$').to_owned());
         }
-        Term::Obj(fields) => used.extend(fields.iter().filter_map(|(key, _)| match key {
-            Term::Var(name) => Some(name.trim_start_matches('$').to_owned()),
-            _ => None,
-        })),
-        _ => {}
     });
     if !faults.is_empty() {
         return Err(faults);
@@ -204,7 +200,7 @@ fn undefined_fault(source: &str, name: &str, what: &Undefined, variables: &[&str
             let help = refusal.map(str::to_owned).or_else(|| did_you_mean(name, prelude().names()));
             fault("unknown-function", message, help)
         }
-        _ => fault(
+        Undefined::Mod | Undefined::Label | _ => fault(
             "unknown-function",
             format!("`{}` is not known here", short(name)),
             Some("expressions cannot use modules or labels from elsewhere".to_owned()),

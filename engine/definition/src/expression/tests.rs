@@ -23,6 +23,7 @@ fn eval(source: &str, input: &Value) -> Result<Value, String> {
 }
 
 #[track_caller]
+#[expect(clippy::needless_pass_by_value, reason = "a table reads better with plain values")]
 fn check(source: &str, input: Value, expected: Value) {
     assert_eq!(eval(source, &input), Ok(expected), "{source}");
 }
@@ -174,6 +175,7 @@ fn faults_help(source: &str) -> Option<String> {
 }
 
 /// Runs on a stack of the promised size, and says how long it took.
+#[expect(clippy::disallowed_methods, reason = "a test measures how fast hostile input ends")]
 fn hostile(source: &str, input: Value) -> (Result<Value, String>, Duration) {
     let source = source.to_owned();
     let run = move || {
@@ -185,7 +187,6 @@ fn hostile(source: &str, input: Value) -> (Result<Value, String>, Duration) {
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "a test measures how fast hostile input ends")]
 fn hostile_expressions_end_as_errors_and_fast() {
     let big = json!({"a": "x".repeat(100_000), "b": (0..5_000).collect::<Vec<_>>()});
     let sources = [
