@@ -118,7 +118,7 @@ fn the_private_key_is_private_and_stays() {
     assert_eq!(mode & 0o777, 0o600);
     assert_eq!(Issuer::open(&folder).unwrap().kid(), first.kid());
     let left: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap().path()).collect();
-    assert_eq!(left, [path.clone()]);
+    assert_eq!(left, std::slice::from_ref(&path));
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
     let error = Issuer::open(&folder).unwrap_err().to_string();
     assert!(error.contains("chmod 600"), "{error}");
