@@ -303,6 +303,17 @@ impl Client {
     }
 }
 
+/// A text as one path segment. A dot is escaped too: an external id that ends in `.inc` is a known
+/// trap at Salesforce.
+pub(crate) fn segment(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
 /// What a transport error proves. Errors of the connector come before the first byte of the
 /// request; everything else may have happened after it.
 fn failure(error: reqwest::Error) -> Failure {
