@@ -143,20 +143,17 @@ pub(crate) fn settings(sandbox: &Sandbox, dir: &Path) -> Settings {
 }
 
 pub(crate) fn done(outcome: Outcome) -> Value {
-    match outcome {
-        Outcome::Done { output } => output,
-        other => panic!("expected done, got {other:?}"),
-    }
+    let Outcome::Done { output } = outcome else { panic!("expected done, got {outcome:?}") };
+    output
 }
 
 /// The outcome must be a rejection for this reason, in words that contain these.
 pub(crate) fn rejected(outcome: &Outcome, expected: Reason, words: &str) {
-    match outcome {
-        Outcome::Rejected { reason, detail, .. } if *reason == expected => {
-            assert!(detail.contains(words), "{detail:?} does not say {words:?}");
-        }
-        other => panic!("expected rejected as {expected:?}, got {other:?}"),
-    }
+    let Outcome::Rejected { reason, detail, .. } = outcome else {
+        panic!("expected rejected as {expected:?}, got {outcome:?}")
+    };
+    assert_eq!(*reason, expected, "{detail}");
+    assert!(detail.contains(words), "{detail:?} does not say {words:?}");
 }
 
 pub(crate) fn quote() -> Value {

@@ -297,6 +297,30 @@ async fn a_declined_card_leaves_nothing_active() {
 }
 
 #[tokio::test]
+async fn an_order_kept_in_spite_of_its_decline_is_cancelled() {
+    let kept = || FaultKind::DeclineKept { code: "stolen_card".to_owned() };
+    let number = json!({ "subscription_number": "S-1" });
+    let bench = Bench::with_account().await;
+    bench.fault(Vendor::Zuora, "createOrder", kept());
+    let outcome = bench.call("zuora.createOrder", "o", bench::order("1", "card_ok")).await;
+    assert_eq!(kind(&outcome), "declined Hard stolen_card");
+    let read = bench.done("zuora.getSubscription", "s", number.clone()).await;
+    assert_eq!(read["status"], "Cancelled");
+
+    // Cancelling fails too: nothing is claimed, and the look-up brings it to the end.
+    let bench = Bench::with_account().await;
+    let broken = Fault::once("cancelSubscription", status(500));
+    bench.sandbox.set_faults(Vendor::Zuora, vec![Fault::once("createOrder", kept()), broken]);
+    let outcome = bench.call("zuora.createOrder", "o", bench::order("1", "card_ok")).await;
+    assert_eq!(kind(&outcome), "unknown");
+    let found = bench.look_up("zuora.createOrder", "o", bench::order("1", "card_ok")).await;
+    let Lookup::Happened { outcome } = found else { panic!("{found:?}") };
+    assert_eq!(kind(&outcome), "declined Hard stolen_card");
+    let read = bench.done("zuora.getSubscription", "s", number).await;
+    assert_eq!(read["status"], "Cancelled");
+}
+
+#[tokio::test]
 async fn the_gateway_may_decline_any_card() {
     let bench = Bench::with_account().await;
     let decline = FaultKind::Decline { code: "do_not_honor".to_owned() };

@@ -118,11 +118,40 @@ fn the_private_key_is_private_and_stays() {
     assert_eq!(mode & 0o777, 0o600);
     assert_eq!(Issuer::open(&folder).unwrap().kid(), first.kid());
     let left: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap().path()).collect();
-    assert_eq!(left, [path.clone()]);
+    assert_eq!(left, std::slice::from_ref(&path));
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
     let error = Issuer::open(&folder).unwrap_err().to_string();
     assert!(error.contains("chmod 600"), "{error}");
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
     std::fs::write(&path, "nonsense").unwrap();
     assert!(Issuer::open(&folder).unwrap_err().to_string().contains("not a private key"));
+}
+
+/// Node's own OpenSSL knows nothing of our code: it reads the public key as a JWK and the license
+/// as the three parts RFC 7515 describes.
+#[tokio::test]
+async fn an_outside_verifier_accepts_the_license() {
+    const PROGRAM: &str = "
+        const crypto = require('crypto');
+        const [jwk, jws] = process.argv.slice(1);
+        const [head, claims, signature] = jws.split('.');
+        const key = crypto.createPublicKey({ key: JSON.parse(jwk), format: 'jwk' });
+        const text = Buffer.from(head + '.' + claims);
+        const good = crypto.verify(null, text, key, Buffer.from(signature, 'base64url'));
+        const bad = crypto.verify(null, Buffer.from(head + '.x' + claims), key, Buffer.from(signature, 'base64url'));
+        console.log(good, bad, JSON.parse(Buffer.from(claims, 'base64url')).lic.users);
+    ";
+    let bench = Bench::start().await;
+    let emitted = bench.done("license.emit", "one", input()).await;
+    let jwks = Issuer::open(&bench.dir.path().join("license")).unwrap().jwks();
+    let jwk = serde_json::to_string(&jwks.keys[0]).unwrap();
+    let jws = emitted["jws"].as_str().unwrap();
+    let run = std::process::Command::new("node").args(["-e", PROGRAM, &jwk, jws]).output();
+    let Ok(run) = run else {
+        println!("skipped 1: node is not installed");
+        return;
+    };
+    let printed = String::from_utf8_lossy(&run.stdout);
+    let errors = String::from_utf8_lossy(&run.stderr);
+    assert_eq!(printed.trim(), "true false 5", "{errors}");
 }
