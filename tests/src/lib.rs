@@ -3,12 +3,13 @@
 //!
 //! Two kinds of helpers: some read the repository itself, its files ([`tree`]), its Rust code
 //! ([`code`]), its documentation ([`markdown`]) and its SQL ([`sql`]); the others play worlds for
-//! the engine ([`world`], [`random`]) or kill it ([`crash`]). Nothing depends on this crate.
+//! the engine ([`world`], [`random`]) kill it ([`crash`]), or hold the whole house in one process ([`house`]). Nothing depends on this crate.
 
 #![expect(clippy::panic, reason = "this crate exists to fail tests, with a clear sentence")]
 
 pub mod code;
 pub mod crash;
+pub mod house;
 pub mod markdown;
 pub mod random;
 pub mod sql;
