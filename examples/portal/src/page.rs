@@ -51,14 +51,14 @@ impl Pages {
     }
 }
 
-/// Minor units as people write them.
+/// Minor units as people write them, the way the mails do.
 pub(crate) fn money(amount: i64, currency: &str) -> String {
     if WHOLE_CURRENCIES.contains(&currency) {
-        return format!("{} {currency}", grouped(amount));
+        return format!("{currency} {}", grouped(amount));
     }
     let sign = if amount < 0 { "-" } else { "" };
     let (whole, cents) = (amount.unsigned_abs() / 100, amount.unsigned_abs() % 100);
-    format!("{sign}{}.{cents:02} {currency}", grouped(i64::try_from(whole).unwrap_or(i64::MAX)))
+    format!("{currency} {sign}{}.{cents:02}", grouped(i64::try_from(whole).unwrap_or(i64::MAX)))
 }
 
 fn grouped(amount: i64) -> String {
@@ -168,13 +168,13 @@ mod tests {
     #[test]
     fn money_is_written_as_people_do() {
         for (amount, currency, expected) in [
-            (0, "USD", "0.00 USD"),
-            (5, "USD", "0.05 USD"),
-            (-5, "USD", "-0.05 USD"),
-            (34_800, "USD", "348.00 USD"),
-            (123_456_789, "EUR", "1,234,567.89 EUR"),
-            (-123_456, "EUR", "-1,234.56 EUR"),
-            (123_456, "JPY", "123,456 JPY"),
+            (0, "USD", "USD 0.00"),
+            (5, "USD", "USD 0.05"),
+            (-5, "USD", "USD -0.05"),
+            (34_800, "USD", "USD 348.00"),
+            (123_456_789, "EUR", "EUR 1,234,567.89"),
+            (-123_456, "EUR", "EUR -1,234.56"),
+            (123_456, "JPY", "JPY 123,456"),
         ] {
             assert_eq!(money(amount, currency), expected);
         }

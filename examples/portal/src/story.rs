@@ -335,7 +335,7 @@ mod tests {
     fn notes_say_what_was_paid_and_when() {
         let context =
             json!({"order": {"amount": 69_600, "currency": "USD", "invoice_number": "I-1"}});
-        assert_eq!(payment_note(&context), "696.00 USD, invoice I-1");
+        assert_eq!(payment_note(&context), "USD 696.00, invoice I-1");
         assert_eq!(day_and_time("2026-11-22T10:29:21.5Z"), "2026-11-22 10:29 UTC");
         assert_eq!(day_and_time("soon"), "soon");
     }

@@ -165,7 +165,7 @@ async fn the_shop_gives_each_form_a_number_of_its_own() {
         rest.split('"').next().unwrap().to_owned()
     };
     let (one, two) = (portal.get("/").await, portal.get("/").await);
-    one.check(200, "348.00 USD");
+    one.check(200, "USD 348.00");
     assert_ne!(number(&one), number(&two));
     assert!(portal.api.calls().is_empty());
 }
