@@ -186,6 +186,8 @@ struct Open {
     anchor: usize,
     /// The key that waits for its value.
     key: Option<(String, Place)>,
+    /// The lines of the keys so far.
+    keys: BTreeMap<String, usize>,
 }
 
 struct Reader<'s, 'r> {
@@ -215,19 +217,17 @@ impl<'s> Reader<'s, '_> {
                 }
             };
             let range = span.byte_range().unwrap_or(0..0);
-            match event {
-                Event::DocumentStart(..) => {
-                    documents += 1;
-                    if documents > 1 {
-                        let at = self.place(range.start, range.end);
-                        self.report
-                            .error("syntax", &at, "a second YAML document begins here")
-                            .help("write one definition per file");
-                        return None;
-                    }
+            if let Event::DocumentStart(..) = event {
+                documents += 1;
+                if documents > 1 {
+                    let at = self.place(range.start, range.end);
+                    self.report
+                        .error("syntax", &at, "a second YAML document begins here")
+                        .help("write one definition per file");
+                    return None;
                 }
-                event => self.event(event, range)?,
             }
+            self.event(event, range)?;
         }
         Some(())
     }
@@ -238,12 +238,14 @@ impl<'s> Reader<'s, '_> {
     )]
     fn event(&mut self, event: Event<'s>, range: std::ops::Range<usize>) -> Option<()> {
         match event {
-            Event::Scalar(text, style, anchor, tag) => self.scalar(text, style, anchor, tag, range),
+            Event::Scalar(text, style, anchor, tag) => {
+                self.scalar(text, style, anchor, tag.as_deref(), range)
+            }
             Event::SequenceStart(_, anchor, tag) => {
-                self.begin(Yaml::List(Vec::new()), anchor, tag, range)
+                self.begin(Yaml::List(Vec::new()), anchor, tag.as_deref(), range)
             }
             Event::MappingStart(_, anchor, tag) => {
-                self.begin(Yaml::Map(Vec::new()), anchor, tag, range)
+                self.begin(Yaml::Map(Vec::new()), anchor, tag.as_deref(), range)
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(range.end),
             Event::Alias(anchor) => self.alias(anchor, range),
@@ -293,7 +295,7 @@ impl<'s> Reader<'s, '_> {
         text: Cow<'s, str>,
         style: ScalarStyle,
         anchor: usize,
-        tag: Option<Cow<'s, Tag>>,
+        tag: Option<&Tag>,
         range: std::ops::Range<usize>,
     ) -> Option<()> {
         self.charge(1, range.start)?;
@@ -302,7 +304,7 @@ impl<'s> Reader<'s, '_> {
         }
         let at = self.place(range.start, range.end);
         let plain = style == ScalarStyle::Plain;
-        let value = scalar::resolve(&text, plain, tag.as_deref()).unwrap_or_else(|fault| {
+        let value = scalar::resolve(&text, plain, tag).unwrap_or_else(|fault| {
             self.report.error("bad-scalar", &at, fault.message).label(fault.label).help(fault.help);
             Yaml::Text(text.into_owned())
         });
@@ -318,8 +320,7 @@ impl<'s> Reader<'s, '_> {
         }
         let open = self.open.last_mut()?;
         at.pointer = child(&open.node.at.pointer, &text);
-        if let Some(first) = open.node.get(&text) {
-            let line = first.at.span.line;
+        if let Some(line) = open.keys.insert(text.to_string(), at.span.line) {
             self.report
                 .error("duplicate-key", &at, format!("the key `{text}` is written twice"))
                 .label("the second one")
@@ -333,7 +334,7 @@ impl<'s> Reader<'s, '_> {
         &mut self,
         value: Yaml,
         anchor: usize,
-        tag: Option<Cow<'s, Tag>>,
+        tag: Option<&Tag>,
         range: std::ops::Range<usize>,
     ) -> Option<()> {
         self.charge(1, range.start)?;
@@ -354,7 +355,7 @@ impl<'s> Reader<'s, '_> {
             let message = format!("the tag `{}` has no meaning here", tag.original());
             self.report.error("bad-scalar", &at, message).help("remove it");
         }
-        self.open.push(Open { node: Node { at, value }, anchor, key: None });
+        self.open.push(Open { node: Node { at, value }, anchor, key: None, keys: BTreeMap::new() });
         Some(())
     }
 

@@ -14,9 +14,9 @@ pub enum Template {
     /// Text around `${ }`: interpolated; strings verbatim, other values as compact JSON.
     Text(Vec<Piece>),
     /// An array with expressions below.
-    Array(Vec<Template>),
+    Array(Vec<Self>),
     /// An object with expressions below.
-    Object(Vec<(String, Template)>),
+    Object(Vec<(String, Self)>),
 }
 
 /// A part of an interpolated text.
@@ -42,10 +42,13 @@ impl Template {
                 for piece in pieces {
                     match piece {
                         Piece::Text(verbatim) => text.push_str(verbatim),
-                        Piece::Expression(expression) => match expression.eval(input, scope)? {
-                            Value::String(value) => text.push_str(&value),
-                            other => text.push_str(&other.to_string()),
-                        },
+                        Piece::Expression(expression) => {
+                            let value = expression.eval(input, scope)?;
+                            match value.as_str() {
+                                Some(verbatim) => text.push_str(verbatim),
+                                None => text.push_str(&value.to_string()),
+                            }
+                        }
                     }
                 }
                 Ok(Value::String(text))

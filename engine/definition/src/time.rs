@@ -124,6 +124,7 @@ mod tests {
         }
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "a table reads better with plain values")]
     fn check(value: Value, from: &str, zone: &str, expected: &str) {
         let duration = Duration::Fixed(read_span(&value).unwrap());
         let zone = TimeZone::get(zone).unwrap();

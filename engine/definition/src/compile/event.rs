@@ -9,6 +9,7 @@ use crate::cron;
 use crate::parse::model;
 use crate::plan::{Correlation, EventFilter, Listen, Read, Schedule, Strategy, TaskKind};
 use crate::read::Node;
+use crate::template::Template;
 use crate::time::Duration;
 
 impl<'n> Compiler<'_, 'n> {
@@ -51,7 +52,7 @@ impl<'n> Compiler<'_, 'n> {
         let mut event_type = None;
         let mut with = Vec::new();
         for entry in filter.with {
-            let template = self.template(&entry.node, position, variables)?;
+            let template = self.operand(&entry.node, position, variables)?;
             match template.constant().and_then(|value| value.as_str()) {
                 Some(constant) if entry.key == "type" => event_type = Some(constant.to_owned()),
                 _ => with.push((entry.key.clone(), template)),
@@ -60,7 +61,7 @@ impl<'n> Compiler<'_, 'n> {
         let mut correlate = Vec::new();
         for (entry, from, expect) in &filter.correlate {
             let from = self.expression(from, Position::Event, variables);
-            let expect = expect.map(|node| self.template(node, position, variables));
+            let expect = expect.map(|node| self.operand(node, position, variables));
             let expect = match expect {
                 Some(expect) => Some(expect?),
                 None => None,
@@ -78,9 +79,6 @@ impl<'n> Compiler<'_, 'n> {
             .on
             .as_ref()
             .and_then(|strategy| self.strategy(strategy, Position::Event, &none));
-        if let Some(on) = &on {
-            self.constant_only(on, schedule);
-        }
         let cron = schedule.cron.and_then(|node| {
             let text = node.text();
             if text.is_none() {
@@ -120,35 +118,22 @@ impl<'n> Compiler<'_, 'n> {
         Some(duration)
     }
 
-    /// Before an instance exists there is nothing to evaluate filters on.
-    fn constant_only(&mut self, on: &Strategy, schedule: &model::Schedule<'n>) {
-        let filters = match on {
-            Strategy::One(filter) => std::slice::from_ref(filter),
-            Strategy::Any(filters) | Strategy::All(filters) => filters,
-        };
-        let computed = filters.iter().any(|filter| {
-            filter.with.iter().any(|(_, template)| template.constant().is_none())
-                || filter.correlate.iter().any(|correlation| {
-                    correlation.expect.as_ref().is_some_and(|expect| expect.constant().is_none())
-                })
-        });
-        if !computed {
-            return;
-        }
-        let (model::Strategy::One(_) | model::Strategy::Any(_) | model::Strategy::All(_)) =
-            schedule.on.as_ref().expect("it was compiled from there");
-        let first = match schedule.on.as_ref() {
-            Some(model::Strategy::One(filter)) => filter.with.first(),
-            Some(model::Strategy::Any(filters) | model::Strategy::All(filters)) => {
-                filters.first().and_then(|filter| filter.with.first())
-            }
-            None => None,
-        };
-        if let Some(entry) = first {
+    /// The value of an attribute or an expectation. Before an instance exists there is nothing to
+    /// evaluate it on.
+    fn operand(
+        &mut self,
+        node: &Node,
+        position: Position,
+        variables: &Variables,
+    ) -> Option<Template> {
+        let template = self.template(node, position, variables)?;
+        if position == Position::Event && template.constant().is_none() {
             self.report
-                .error("bad-value", &entry.at, "filters of `schedule.on` must be constant")
+                .error("bad-value", &node.at, "filters of `schedule.on` must be constant")
                 .label("there is no instance yet to evaluate an expression on");
+            return None;
         }
+        Some(template)
     }
 }
 

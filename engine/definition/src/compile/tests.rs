@@ -57,10 +57,7 @@ fn plan(text: &str) -> Plan {
     }
 }
 
-#[test]
-fn an_ordinary_definition_becomes_a_plan() {
-    let plan = plan(
-        r"
+const ORDINARY: &str = r"
 input: {schema: {document: {type: object, required: [account]}}, from: '{account, seats: (.seats // 1)}'}
 timeout: {after: P30D}
 use:
@@ -109,8 +106,11 @@ do:
         branches:
           - wait: {wait: {seconds: 30}}
           - child: {run: {workflow: {namespace: test, name: child, version: '1.0.0'}}}
-",
-    );
+";
+
+#[test]
+fn an_ordinary_definition_becomes_a_plan() {
+    let plan = plan(ORDINARY);
     let names: Vec<_> = plan.tasks.iter().map(|task| task.name.as_str()).collect();
     let expected = [
         "order", "pay", "charge", "fail", "accept", "choose", "notify", "mail", "last", "wait",
@@ -134,4 +134,202 @@ do:
     assert_eq!(filter.event_type.as_deref(), Some("terms.accepted"));
     assert_eq!(filter.shape.len(), 64);
     assert_eq!(plan.digest.len(), 64);
+}
+
+/// Compiles `text` under the usual head and compares the findings: code, line and column, where
+/// line 1 is the first line of `text`.
+#[track_caller]
+fn check(text: &str, expected: &[(&str, usize, usize)]) {
+    let found = match run(&format!("{HEAD}{text}")) {
+        Ok((_, found)) | Err(found) => found,
+    };
+    let places: Vec<_> =
+        found.items.iter().map(|item| (item.code, item.span.line - 1, item.span.column)).collect();
+    assert_eq!(places, expected, "\n{}", found.render(false));
+}
+
+#[test]
+fn six_mistakes_are_six_findings_at_their_places() {
+    check(
+        r"do:
+  - one:
+      cal: zuora.createOrder:1@default
+  - two:
+      set: {a: '${ .x + $contxt }'}
+      than: end
+  - three:
+      switch:
+        - only: {when: .a >, then: four}
+  - five:
+      wait: {days: many}
+",
+        &[
+            ("missing-field", 2, 5),
+            ("unknown-variable", 5, 25),
+            ("unknown-field", 6, 7),
+            ("bad-expression", 9, 27),
+            ("unknown-task", 9, 36),
+            ("bad-duration", 11, 13),
+        ],
+    );
+}
+
+#[test]
+fn mistakes_of_documents_are_found() {
+    let check = |text: &str, expected: &[(&str, usize, usize)]| {
+        let found = run(text).unwrap_err();
+        let places: Vec<_> =
+            found.items.iter().map(|item| (item.code, item.span.line, item.span.column)).collect();
+        assert_eq!(places, expected, "\n{}", found.render(false));
+    };
+    check("[]", &[("wrong-type", 1, 1)]);
+    check("do: []\n", &[("missing-field", 1, 1), ("bad-value", 1, 5)]);
+    check(
+        "document: {dsl: '0.8', namespace: -a, name: a_b, version: 1.0, titel: x}\ndo:\n  - a: {set: {b: 1}}\n",
+        &[
+            ("bad-value", 1, 17),
+            ("bad-value", 1, 35),
+            ("bad-value", 1, 45),
+            ("wrong-type", 1, 59),
+            ("unknown-field", 1, 64),
+        ],
+    );
+    check(
+        "document:\n  dsl: '1.0.3'\n  namespace: t\n  name: t\n  version: '1.0.0'\n  metadata: {zone: Mars/Olympus, businessKey: '${ $input.a }', compensate: x}\ndo:\n  - a: {set: {b: 1}}\n",
+        &[("bad-value", 6, 20), ("variable-out-of-scope", 6, 51), ("not-supported-yet", 6, 64)],
+    );
+}
+
+#[test]
+fn mistakes_of_tasks_are_found() {
+    check("do:\n  - a: {set: {}}\n", &[("bad-value", 2, 14)]);
+    check("do:\n  - a: {set: {b: 1}, wait: PT1S}\n", &[("bad-value", 2, 22)]);
+    check("do:\n  - a: {set: {b: 1}}\n    b: {set: {b: 1}}\n", &[("bad-value", 3, 5)]);
+    check("do:\n  - a: {set: {b: 1}}\n  - a: {set: {b: 1}}\n", &[("duplicate-task", 3, 5)]);
+    check("do:\n  - end: {set: {b: 1}}\n", &[("bad-value", 2, 5)]);
+    check("do:\n  - a: {set: {b: 1}, then: b}\n", &[("unknown-task", 2, 28)]);
+    check("do:\n  - a: {do: [{c: {set: {b: 1}, then: a}}]}\n", &[("unknown-task", 2, 38)]);
+    check("do:\n  - a: {set: {b: 1}, timeout: soon}\n", &[("unknown-reference", 2, 31)]);
+    check("do:\n  - a: {raise: {error: gone}}\n", &[("unknown-reference", 2, 24)]);
+    check("do:\n  - a: {raise: {error: {type: x, status: 7}}}\n", &[("bad-value", 2, 42)]);
+    check(
+        "do:\n  - a: {emit: {event: {with: {Typ: x}}}}\n",
+        &[("missing-field", 2, 30), ("bad-value", 2, 31)],
+    );
+    check("do:\n  - a: {listen: {to: {}}}\n", &[("missing-field", 2, 22)]);
+    check("do:\n  - a: {listen: {to: {any: []}}}\n", &[("not-supported-yet", 2, 28)]);
+    check("do:\n  - a: {run: {shell: {command: ls}}}\n", &[("refused", 2, 15)]);
+    check("do:\n  - a: {call: http, with: {method: get}}\n", &[("not-supported-yet", 2, 15)]);
+    check("do:\n  - a: {call: 'https://x.example/f.yaml'}\n", &[("refused", 2, 15)]);
+    check(
+        "do:\n  - a: {fork: {branches: [{x: {set: {b: 1}, then: y}}, {y: {wait: PT1S}}]}}\n",
+        &[("unknown-task", 2, 51)],
+    );
+    check(
+        "do:\n  - a: {for: {in: .x, each: task}, do: [{b: {wait: PT1S}}]}\n",
+        &[("bad-value", 2, 29)],
+    );
+    check(
+        "do:\n  - a: {set: {b: 1}, metadata: {idempotencyKey: .a}}\n",
+        &[("unknown-field", 2, 33)],
+    );
+    check(
+        "do:\n  - a: {set: {b: 1}, input: {schema: {document: {type: 7}}}}\n",
+        &[("bad-schema", 2, 56)],
+    );
+    check("schedule: {cron: '* * *'}\ndo:\n  - a: {set: {b: 1}}\n", &[("bad-cron", 1, 18)]);
+    check(
+        "schedule: {read: data}\ndo:\n  - a: {set: {b: 1}}\n",
+        &[("missing-field", 1, 11), ("missing-field", 1, 12)],
+    );
+}
+
+#[test]
+fn mistakes_of_calls_are_found() {
+    let call =
+        |with: &str| format!("do:\n  - a:\n      call: zuora.createOrder:1\n      with: {with}\n");
+    check(&call("{account: A, items: [{sku: pro}]}"), &[]);
+    check(&call("{account: '${ .a }', items: '${ .b }'}"), &[]);
+    check(&call("'${ .all }'"), &[]);
+    check(&call("{account: 7, items: [{sku: pro}]}"), &[("bad-argument", 4, 23)]);
+    check(&call("{account: A, items: [{sku: pro, seats: many}]}"), &[("bad-argument", 4, 52)]);
+    check(&call("{account: '${ .a }', items: [{seats: '${ .n }'}]}"), &[("bad-argument", 4, 42)]);
+    check(&call("{account: '${ .a }'}"), &[("bad-argument", 4, 13)]);
+    check(&call("{account: A, items: [{sku: x}], acount: B}"), &[("bad-argument", 4, 13)]);
+    check(&call("{account: A, items: [{sku: x}], country: Norway}"), &[("bad-argument", 4, 54)]);
+    check(&call("{account: A, items: [{sku: x}], country: NO}"), &[]);
+    check("do:\n  - a: {call: zuora.createOder}\n", &[("unknown-function", 2, 15)]);
+    check("do:\n  - a: {call: 'zuora.createOrder:9'}\n", &[("unknown-version", 2, 15)]);
+    check("do:\n  - a: {call: zuora.createOrder@mine}\n", &[("unknown-catalog", 2, 15)]);
+    check(
+        "do:\n  - a: {call: zuora.createOrder}\n",
+        &[("bad-argument", 2, 15), ("bad-argument", 2, 15)],
+    );
+}
+
+#[test]
+fn variables_live_only_in_their_scope() {
+    let task = |fields: &str| format!("do:\n  - a: {{set: {{b: 1}}, {fields}}}\n");
+    check(&task("if: $context.a"), &[]);
+    check(&task("if: $input.a"), &[("variable-out-of-scope", 2, 26)]);
+    check(&task("input: {from: $input.a}"), &[("variable-out-of-scope", 2, 36)]);
+    check(&task("input: {from: '{a: $secrets.a}'}"), &[]);
+    check(&task("output: {as: $output.a}"), &[("variable-out-of-scope", 2, 35)]);
+    check(&task("export: {as: '$context + $output'}"), &[]);
+    check(&task("export: {as: $secrets}"), &[("variable-out-of-scope", 2, 35)]);
+    check("do:\n  - a: {set: '${ $secrets.x }'}\n", &[("variable-out-of-scope", 2, 18)]);
+    check(
+        "do:\n  - a: {for: {in: .x}, do: [{b: {set: '${ $item }'}}]}\n  - c: {set: '${ $item }'}\n",
+        &[("variable-out-of-scope", 3, 18)],
+    );
+    check(
+        "do:\n  - a: {try: [{b: {set: '${ $error }'}}], catch: {do: [{c: {set: '${ $error.status }'}}]}}\n",
+        &[("variable-out-of-scope", 2, 29)],
+    );
+    check(
+        "do:\n  - a: {listen: {to: {one: {with: {type: t}, correlate: {k: {from: $context.a}}}}}}\n",
+        &[("variable-out-of-scope", 2, 68)],
+    );
+    check(
+        "output: {as: $output}\ndo:\n  - a: {set: {b: 1}}\n",
+        &[("variable-out-of-scope", 1, 14)],
+    );
+}
+
+#[test]
+fn what_is_probably_not_meant_is_a_warning() {
+    check(
+        "do:\n  - a: {set: {b: $error, c: .x}}\n",
+        &[("bare-expression", 2, 18), ("bare-expression", 2, 29)],
+    );
+    check(
+        "do:\n  - a: {wait: PT1S, then: end}\n  - b: {do: [{c: {wait: PT1S}}]}\n",
+        &[("unreachable-task", 3, 5)],
+    );
+    check(
+        "do:\n  - a: {try: [{b: {wait: PT1S}}], catch: {retry: {}}}\n",
+        &[("no-delay", 2, 50), ("no-limit", 2, 50)],
+    );
+    check(
+        "do:\n  - a: {switch: [{x: {then: b}}, {y: {when: .y, then: b}}]}\n  - b: {wait: PT1S}\n",
+        &[("unreachable-case", 2, 35)],
+    );
+}
+
+#[test]
+fn a_digest_ignores_comments_and_the_order_of_keys() {
+    let one = plan("do:\n  - a: {set: {b: 1, c: 2}} # a comment\n");
+    let other = plan("do:\n  - a:\n      set:\n        c: 2\n        b: 1\n");
+    assert_eq!(one.digest, other.digest);
+    assert_ne!(one.digest, plan("do:\n  - a: {set: {b: 1, c: 3}}\n").digest);
+}
+
+#[test]
+fn hostile_definitions_end() {
+    let deep = format!("do:\n  - a: {{set: '${{ {}1 }}'}}\n", "(".repeat(50_000));
+    assert!(run(&format!("{HEAD}{deep}")).is_err());
+    let minus = format!("do:\n  - a: {{set: '${{ {}1 }}'}}\n", "-".repeat(15_000));
+    drop(run(&format!("{HEAD}{minus}")));
+    let nested = format!("{HEAD}do:\n  - a: {}", "{do: [{a: ".repeat(1_000));
+    assert!(run(&nested).is_err());
 }

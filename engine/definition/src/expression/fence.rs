@@ -21,17 +21,17 @@ use jaq_json::{Num, Val};
 
 /// Work one evaluation may do. A definition's call costs [`CALL_COST`], a turn of `reduce` or
 /// `foreach` [`TURN_COST`], an output of `.[]` or `range` one.
-const FUEL: u64 = 1_000_000;
-const CALL_COST: u64 = 10;
+const FUEL: u64 = 500_000;
+const CALL_COST: u64 = 5;
 /// Bounds the turns to 50,000: each may nest its value one level deeper.
-const TURN_COST: u64 = 20;
+const TURN_COST: u64 = 10;
 /// Largest value, where each part weighs 1 and each [`TEXT_UNIT`] bytes of text 1 more.
 const WEIGHT_MAX: u64 = 100_000;
 const TEXT_UNIT: u64 = 16;
 /// Deepest value that is built. Must stay below what dropping and comparing can recurse through.
 const DEPTH_MAX: u64 = 10_000;
 /// Weight that costs one unit of fuel to build or to look through.
-const WEIGHT_PER_FUEL: u64 = 16;
+const WEIGHT_PER_FUEL: u64 = 8;
 /// Largest integer, in bits.
 const BITS_MAX: u64 = 4_096;
 /// Longest error message, in bytes.
@@ -65,6 +65,18 @@ impl Fuel {
             return Err(Exn::halt(TOO_LARGE));
         }
         self.spend((WEIGHT_MAX - left) / WEIGHT_PER_FUEL)
+    }
+}
+
+impl Fuel {
+    /// Pays for a search by regular expression, whose time can grow with the square of the text.
+    fn search(&self, value: &Val) -> Result<(), Exn<'static, Val>> {
+        const BYTES_PER_FUEL: u64 = 4;
+        const SQUARE_PER_FUEL: u64 = 65_536;
+        let Val::TStr(text) = value else { return Ok(()) };
+        let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
+        let square = length.saturating_mul(length) / SQUARE_PER_FUEL;
+        self.spend(square.saturating_add(length / BYTES_PER_FUEL))
     }
 }
 
@@ -143,6 +155,7 @@ pub(super) fn natives() -> Vec<Fun<Fenced>> {
         gate!("__call", |fuel, _| fuel.spend(CALL_COST)),
         gate!("__turn", |fuel, _| fuel.spend(TURN_COST)),
         gate!("__size", Fuel::weigh),
+        gate!("__regex", Fuel::search),
         (
             "__mul",
             v(2),
@@ -157,9 +170,8 @@ pub(super) fn natives() -> Vec<Fun<Fenced>> {
 
 /// `left * right`, refused before it is computed when the product would be large.
 fn multiply<'a>(fuel: &Fuel, left: Val, right: Val) -> Result<Val, Exn<'a, Val>> {
-    let bits = |value: &Val| match value {
-        Val::Num(Num::BigInt(value)) => value.bits(),
-        _ => 64,
+    let bits = |value: &Val| {
+        if let Val::Num(Num::BigInt(value)) = value { value.bits() } else { u64::from(u64::BITS) }
     };
     let product = match (&left, &right) {
         (Val::TStr(text) | Val::BStr(text), Val::Num(times))
@@ -189,7 +201,9 @@ pub(super) fn explain(exception: Exn<'_, Val>) -> String {
             let mut message = Short(String::new());
             // Cut off by intent: the value inside may be large.
             let cut = write!(message, "{error}").is_err();
-            return if cut { message.0 + "..." } else { message.0 };
+            // The text of `error("...")` comes as JSON; a person wants it without the quotes.
+            let text = serde_json::from_str(&message.0).unwrap_or(message.0);
+            return if cut { text + "..." } else { text };
         }
         Err(other) => other,
     };
@@ -229,11 +243,12 @@ fn then<'s>(first: Code<'s>, second: Code<'s>) -> Code<'s> {
 }
 
 /// Puts the fences into a definition of the prelude.
-pub(super) fn fence_def<'s>(def: Def<&'s str>) -> Def<&'s str> {
+pub(super) fn fence_def(def: Def<&str>) -> Def<&str> {
     // The call comes first, so that what was in tail position stays there.
     Def { name: def.name, args: def.args, body: then(call("__call"), fence(def.body)) }
 }
 
+#[expect(clippy::boxed_local, reason = "the syntax tree holds boxes on both sides")]
 fn fence_box<'s>(term: Box<Code<'s>>) -> Box<Code<'s>> {
     Box::new(fence(*term))
 }
@@ -322,7 +337,7 @@ fn fence_operation<'s>(left: Code<'s>, op: BinaryOp<&'s str>, right: Code<'s>) -
     }
 }
 
-fn fence_pattern<'s>(pattern: Pattern<&'s str>) -> Pattern<&'s str> {
+fn fence_pattern(pattern: Pattern<&str>) -> Pattern<&str> {
     match pattern {
         Pattern::Var(name) => Pattern::Var(name),
         Pattern::Arr(items) => Pattern::Arr(items.into_iter().map(fence_pattern).collect()),
@@ -338,6 +353,7 @@ fn fence_call<'s>(name: &'s str, args: Vec<Code<'s>>) -> Code<'s> {
     match name {
         // Makes values out of nothing, so each one pays.
         "range" => then(called, call("__tick")),
+        "matches" | "split_matches" | "split_" => then(call("__regex"), called),
         name if super::prelude::looks_through(name) => then(call("__size"), called),
         _ => called,
     }

@@ -109,7 +109,7 @@ pub(super) fn looks_through(name: &str) -> bool {
 }
 
 fn fence_name(name: &str) -> bool {
-    matches!(name, "__tick" | "__call" | "__turn" | "__size" | "__mul")
+    matches!(name, "__tick" | "__call" | "__turn" | "__size" | "__regex" | "__mul")
 }
 
 /// What to say about a function that exists in jq, but not here.
@@ -170,14 +170,13 @@ impl Prelude {
 /// among them, which at worst keeps a definition that is not needed.
 fn calls<'s>(term: &Term<&'s str>) -> BTreeSet<(&'s str, usize)> {
     let mut found = BTreeSet::new();
-    super::program::visit(term, &mut |term| match term {
-        Term::Call(name, args) => {
+    super::program::visit(term, &mut |term| {
+        if let Term::Call(name, args) = term {
             found.insert((*name, args.len()));
         }
-        Term::Str(Some(format), _) => {
+        if let Term::Str(Some(format), _) = term {
             found.insert((*format, 0));
         }
-        _ => {}
     });
     found
 }
@@ -185,15 +184,13 @@ fn calls<'s>(term: &Term<&'s str>) -> BTreeSet<(&'s str, usize)> {
 /// Replacements of native functions whose own versions are unbounded.
 fn natives() -> Vec<Fun<Fenced>> {
     vec![
-        ("__tojson", v(0), Native::new(|cv| box_once(Ok(Val::utf8_str(json(&cv.1)))))),
+        ("__tojson", v(0), Native::new(|cv| box_once(print(cv.0.data().fuel, &cv.1)))),
         (
             "__text",
             v(0),
             Native::new(|cv| {
-                box_once(Ok(match cv.1 {
-                    Val::TStr(_) => cv.1,
-                    other => Val::utf8_str(json(&other)),
-                }))
+                let is_text = matches!(cv.1, Val::TStr(_));
+                box_once(if is_text { Ok(cv.1) } else { print(cv.0.data().fuel, &cv.1) })
             }),
         ),
         ("__fromjson", v(0), Native::new(|cv| box_once(from_json(&cv.1).map_err(Exn::from)))),
@@ -210,6 +207,15 @@ fn natives() -> Vec<Fun<Fenced>> {
             }),
         ),
     ]
+}
+
+/// The value as JSON text. Printing is dearer than looking, so it pays several times.
+fn print<'a>(fuel: &fence::Fuel, value: &Val) -> Result<Val, Exn<'a, Val>> {
+    const TIMES: usize = 8;
+    for _ in 0..TIMES {
+        fuel.weigh(value)?;
+    }
+    Ok(Val::utf8_str(json(value)))
 }
 
 /// Compact JSON, with integral numbers as integers (`4/2` prints as 2). The value was weighed.

@@ -17,7 +17,7 @@ use crate::diagnostic::did_you_mean;
 pub(super) type Program = jaq_core::Filter<Fenced>;
 
 /// Longest expression, in bytes. The parser recurses, so this also bounds its stack.
-const SOURCE_MAX: usize = 16 * 1024;
+const SOURCE_MAX: usize = 8 * 1024;
 /// Deepest nesting of brackets.
 const BRACKETS_MAX: usize = 100;
 /// The author's term is compiled as a definition of this name, because only definitions can be
@@ -46,10 +46,8 @@ pub(super) fn compile(
     let term = parse(source)?;
     let uses = check(source, &term, variables)?;
     let term = fence::fence(term);
-    let mut defs = prelude().defs_for(&term);
-    let main = Def { name: MAIN, args: Vec::new(), body: term };
-    let mut all: Vec<Def<&str>> = defs.drain(..).collect();
-    all.push(main);
+    let mut all: Vec<Def<&str>> = prelude().defs_for(&term);
+    all.push(Def { name: MAIN, args: Vec::new(), body: term });
     let names: Vec<String> = uses.iter().map(|name| format!("${name}")).collect();
     let arena = Arena::default();
     let modules = Loader::new(all)
@@ -100,7 +98,7 @@ fn parse(source: &str) -> Result<Term<&str>, Vec<Fault>> {
     let tokens = Lexer::new(source).lex().map_err(|errors| {
         let fault = |(expected, found): (jaq_core::load::lex::Expect<&str>, &str)| Fault {
             code: "bad-expression",
-            range: first_char(source, found),
+            range: if found.is_empty() { last_char(source) } else { first_char(source, found) },
             message: format!("expected {} in the jq expression", expected.as_str()),
             help: None,
         };
@@ -109,7 +107,7 @@ fn parse(source: &str) -> Result<Term<&str>, Vec<Fault>> {
     Parser::new(&tokens).parse(|parser| parser.term()).map_err(|errors| {
         let fault = |(expected, found): jaq_core::load::parse::TError<'_, &str>| {
             let found = found.map(jaq_core::load::lex::Token::as_str);
-            let range = found.map_or(source.len()..source.len(), |found| range_of(source, found));
+            let range = found.map_or_else(|| last_char(source), |found| range_of(source, found));
             let message = match found {
                 Some(found) => format!("expected {} before `{}`", expected.as_str(), short(found)),
                 None => format!("expected {} at the end", expected.as_str()),
@@ -140,6 +138,12 @@ fn range_of(source: &str, part: &str) -> Range<usize> {
     }
 }
 
+/// Where something is missing at the end: what it should follow.
+fn last_char(source: &str) -> Range<usize> {
+    let end = source.trim_end();
+    end.len() - end.chars().next_back().map_or(0, char::len_utf8)..end.len()
+}
+
 fn first_char(source: &str, part: &str) -> Range<usize> {
     let range = range_of(source, part);
     let length = part.chars().next().map_or(0, char::len_utf8);
@@ -150,8 +154,8 @@ fn first_char(source: &str, part: &str) -> Range<usize> {
 fn check(source: &str, term: &Term<&str>, variables: &[&str]) -> Result<Vec<String>, Vec<Fault>> {
     let mut faults = Vec::new();
     let mut used = std::collections::BTreeSet::new();
-    visit(term, &mut |term| match term {
-        Term::Def(defs, _) => {
+    visit(term, &mut |term| {
+        if let Term::Def(defs, _) = term {
             let range = defs.first().map_or(0..0, |def| range_of(source, def.name));
             faults.push(Fault {
                 code: "refused-expression",
@@ -160,17 +164,15 @@ fn check(source: &str, term: &Term<&str>, variables: &[&str]) -> Result<Vec<Stri
                 help: Some("write the steps with `|` and `as $name`".to_owned()),
             });
         }
-        Term::Call(name, _) if name.starts_with("__") || name.contains("::") => {
+        if let Term::Call(name, _) = term
+            && (name.starts_with("__") || name.contains("::"))
+        {
             faults.push(undefined_fault(source, name, &Undefined::Mod, variables));
         }
-        Term::Var(name) => {
+        // Keys alone, as in `{$x}`, are visited too.
+        if let Term::Var(name) = term {
             used.insert(name.trim_start_matches('$').to_owned());
         }
-        Term::Obj(fields) => used.extend(fields.iter().filter_map(|(key, _)| match key {
-            Term::Var(name) => Some(name.trim_start_matches('$').to_owned()),
-            _ => None,
-        })),
-        _ => {}
     });
     if !faults.is_empty() {
         return Err(faults);
@@ -198,7 +200,7 @@ fn undefined_fault(source: &str, name: &str, what: &Undefined, variables: &[&str
             let help = refusal.map(str::to_owned).or_else(|| did_you_mean(name, prelude().names()));
             fault("unknown-function", message, help)
         }
-        _ => fault(
+        Undefined::Mod | Undefined::Label | _ => fault(
             "unknown-function",
             format!("`{}` is not known here", short(name)),
             Some("expressions cannot use modules or labels from elsewhere".to_owned()),

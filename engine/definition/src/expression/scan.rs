@@ -62,11 +62,7 @@ fn closing(rest: &str) -> Option<usize> {
             b'"' => stack.push(Inside::Text),
             b'{' => stack.push(Inside::Brace),
             b'(' => stack.push(Inside::Paren),
-            b'}' | b')' => {
-                if stack.pop().is_none() {
-                    return (byte == b'}').then_some(at);
-                }
-            }
+            b'}' | b')' if stack.pop().is_none() => return (byte == b'}').then_some(at),
             b'#' => while bytes.next_if(|(_, byte)| *byte != b'\n').is_some() {},
             _ => {}
         }

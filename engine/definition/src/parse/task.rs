@@ -191,9 +191,12 @@ impl Parser<'_> {
 
     fn set<'n>(&mut self, node: &'n Node) -> Kind<'n> {
         match &node.value {
-            Yaml::Map(entries) if !entries.is_empty() => Kind::Set(node),
-            Yaml::Text(_) => Kind::Set(node),
-            Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::List(_) | Yaml::Map(_) => {
+            Yaml::Map(entries) if entries.is_empty() => {
+                self.report.error("bad-value", &node.at, "set needs at least one field");
+                Kind::Refused
+            }
+            Yaml::Map(_) | Yaml::Text(_) => Kind::Set(node),
+            Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::List(_) => {
                 self.wrong_type(node, "set", "an object with fields, or an expression");
                 Kind::Refused
             }

@@ -99,10 +99,10 @@ mod tests {
     fn places_in_scalars_of_every_style() {
         check("a: ${ .foo }", ".foo", 1, 7);
         check("a: \"${ .foo }\"", ".foo", 1, 8);
-        check("a: '${ \"x\" + ''.foo'' }'", ".foo", 1, 17);
-        check("a: \"\\\"q\\\" + .foo\"", ".foo", 1, 14);
-        check("a: |\n  .x\n  | .foo\n", ".foo", 3, 6);
-        check("a: >-\n  .x\n  | .foo\n", ".foo", 3, 6);
-        check("a: .x\n   | .foo\n", ".foo", 2, 7);
+        check("a: '${ \"x\" + ''.foo'' }'", ".foo", 1, 16);
+        check("a: \"\\\"q\\\" + .foo\"", ".foo", 1, 13);
+        check("a: |\n  .x\n  | .foo\n", ".foo", 3, 5);
+        check("a: >-\n  .x\n  | .foo\n", ".foo", 3, 5);
+        check("a: .x\n   | .foo\n", ".foo", 2, 6);
     }
 }
