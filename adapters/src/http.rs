@@ -16,8 +16,8 @@ use reqwest::{Method, Url};
 use serde_json::Value;
 use tenure_adapter::Outcome;
 
+use crate::CallRecord;
 use crate::input::config;
-use crate::{CallRecord, Settings};
 
 /// Largest answer that is read. Vendors' answers to our calls are a few kilobytes.
 pub const BODY_MAX_BYTES: usize = 1024 * 1024;
@@ -27,6 +27,9 @@ pub const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// Idle connections are dropped before usual load balancers drop them (60 s), so that a request
 /// rarely meets a connection that is just being closed.
 const IDLE_MAX: Duration = Duration::from_secs(20);
+
+/// Filled with every exchange.
+pub type Recorder = Arc<Mutex<Vec<CallRecord>>>;
 
 /// What a request carries.
 #[derive(Debug, Clone, PartialEq)]
@@ -180,7 +183,7 @@ pub struct Client {
     /// Loopback and resolved hosts never go through a proxy of the surroundings.
     direct: reqwest::Client,
     resolve: BTreeMap<String, SocketAddr>,
-    recorder: Option<Arc<Mutex<Vec<CallRecord>>>>,
+    recorder: Option<Recorder>,
 }
 
 impl Client {
@@ -188,7 +191,10 @@ impl Client {
     ///
     /// # Errors
     /// When the system's root certificates cannot be used.
-    pub fn new(settings: &Settings) -> Result<Self, std::io::Error> {
+    pub fn new(
+        resolve: BTreeMap<String, SocketAddr>,
+        recorder: Option<Recorder>,
+    ) -> Result<Self, std::io::Error> {
         if rustls::crypto::ring::default_provider().install_default().is_err() {
             tracing::trace!("the TLS provider was installed before");
         }
@@ -203,8 +209,8 @@ impl Client {
         Ok(Self {
             outward: builder().build().map_err(std::io::Error::other)?,
             direct: builder().no_proxy().build().map_err(std::io::Error::other)?,
-            resolve: settings.resolve.clone(),
-            recorder: settings.recorder.clone(),
+            resolve,
+            recorder,
         })
     }
 
@@ -295,6 +301,17 @@ impl Client {
             bare == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
         Ok((if loopback { &self.direct } else { &self.outward }, url.clone(), None))
     }
+}
+
+/// A text as one path segment. A dot is escaped too: an external id that ends in `.inc` is a known
+/// trap at Salesforce.
+pub(crate) fn segment(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
 }
 
 /// What a transport error proves. Errors of the connector come before the first byte of the

@@ -92,18 +92,19 @@ pub struct Settings {
 /// # Errors
 /// When templates or the signing key cannot be read or made.
 pub fn registry(settings: Settings) -> Result<Registry, std::io::Error> {
-    let client = Arc::new(http::Client::new(&settings)?);
-    let connection = |name: &str| settings.connections.get(name).cloned();
-    let remote =
-        |name: &'static str| manifest::Remote::new(name, Arc::clone(&client), connection(name));
+    let Settings { connections, resolve, templates, license_dir, recorder } = settings;
+    let client = Arc::new(http::Client::new(resolve, recorder)?);
+    let remote = |name: &'static str| {
+        manifest::Remote::new(name, Arc::clone(&client), connections.get(name).cloned())
+    };
     let plugs: Vec<Arc<dyn Adapter>> = vec![
         Arc::new(zuora::Zuora::new(remote("zuora"))),
         Arc::new(salesforce::Salesforce::new(remote("salesforce"))),
         Arc::new(marketo::Marketo::new(remote("marketo"))),
-        Arc::new(mail::Mail::new(remote("mailgun"), settings.templates.as_deref())?),
+        Arc::new(mail::Mail::new(remote("mailgun"), templates.as_deref())?),
         Arc::new(catalog::Local),
-        Arc::new(token::Tokens::open(settings.license_dir.as_deref())?),
-        Arc::new(license::Emitter::open(settings.license_dir.as_deref())?),
+        Arc::new(token::Tokens::open(license_dir.as_deref())?),
+        Arc::new(license::Emitter::open(license_dir.as_deref())?),
     ];
     Ok(Registry::new(plugs, |catalog| {
         catalog

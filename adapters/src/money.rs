@@ -59,24 +59,24 @@ mod tests {
 
     use super::*;
 
-    fn check(value: Value, currency: &str, expected: Option<i64>) {
-        assert_eq!(minor(&value, currency), expected, "{value} {currency}");
+    fn check(value: &Value, currency: &str, expected: Option<i64>) {
+        assert_eq!(minor(value, currency), expected, "{value} {currency}");
     }
 
     #[test]
     fn amounts_are_read_without_rounding() {
-        check(json!(348), "USD", Some(34800));
-        check(json!(348.0), "USD", Some(34800));
-        check(json!(0.29), "USD", Some(29));
-        check(json!("1740.50"), "USD", Some(174_050));
-        check(json!("1740.500"), "USD", Some(174_050));
-        check(json!(-3.5), "USD", Some(-350));
-        check(json!(348), "JPY", Some(348));
-        check(json!(1.5), "JPY", None);
-        check(json!(1.005), "USD", None);
-        check(json!(1e30), "USD", None);
-        check(json!("12,50"), "USD", None);
-        check(json!(null), "USD", None);
+        check(&json!(348), "USD", Some(34800));
+        check(&json!(348.0), "USD", Some(34800));
+        check(&json!(0.29), "USD", Some(29));
+        check(&json!("1740.50"), "USD", Some(174_050));
+        check(&json!("1740.500"), "USD", Some(174_050));
+        check(&json!(-3.5), "USD", Some(-350));
+        check(&json!(348), "JPY", Some(348));
+        check(&json!(1.5), "JPY", None);
+        check(&json!(1.005), "USD", None);
+        check(&json!(1e30), "USD", None);
+        check(&json!("12,50"), "USD", None);
+        check(&json!(null), "USD", None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use tenure_adapter::{Adapter, EffectClass, Manifest, Outcome, Reason, Request};
 
 use crate::classify::{by_status, retry_after_ms, unreadable};
 use crate::country;
-use crate::http::{Answer, Body, Budget, Call};
+use crate::http::{Answer, Body, Budget, Call, segment};
 use crate::input::{decode, invalid, unknown_function};
 use crate::manifest::{Remote, amount, country_code, currency, date, email, gives, object, text};
 use crate::money;
@@ -130,16 +130,6 @@ impl Opportunity {
         });
         Upsert { kind: "Opportunity", external_id: self.external_id, fields }
     }
-}
-
-/// An external id as a path segment. A dot is escaped too: `.inc` at the end is a known trap.
-fn segment(text: &str) -> String {
-    text.bytes()
-        .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => char::from(byte).to_string(),
-            _ => format!("%{byte:02X}"),
-        })
-        .collect()
 }
 
 fn expired(answer: &Answer) -> bool {

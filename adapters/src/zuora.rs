@@ -92,16 +92,6 @@ fn unanswered(outcome: &Outcome) -> Lookup {
     Lookup::Unknown { detail }
 }
 
-/// A path segment.
-fn segment(text: &str) -> String {
-    text.bytes()
-        .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => char::from(byte).to_string(),
-            _ => format!("%{byte:02X}"),
-        })
-        .collect()
-}
-
 /// A text field of an answer.
 fn word(value: &Value, name: &str) -> Option<String> {
     value.get(name).and_then(Value::as_str).map(str::to_owned)

@@ -129,10 +129,12 @@ mod tests {
         let stop = CancellationToken::new();
         let router = Router::new().route("/", axum::routing::get(|| async { "here" }));
         let server = tokio::spawn(serve(listener, router, stop.clone()));
-        let text = reqwest::get(format!("http://{address}/")).await.unwrap().text().await.unwrap();
+        let client = crate::client::new("http://127.0.0.1").unwrap();
+        let ask = || client.get(format!("http://{address}/")).send();
+        let text = ask().await.unwrap().text().await.unwrap();
         assert_eq!(text, "here");
         stop.cancel();
         server.await.unwrap();
-        assert!(reqwest::get(format!("http://{address}/")).await.is_err());
+        assert!(ask().await.is_err());
     }
 }

@@ -11,6 +11,7 @@
 pub mod api;
 pub mod bind;
 pub mod cli;
+pub mod client;
 pub mod connection;
 pub mod core;
 pub mod database;

@@ -222,7 +222,8 @@ impl Desk {
                 | FaultKind::Timeout
                 | FaultKind::Drop
                 | FaultKind::Garbage
-                | FaultKind::Decline { .. },
+                | FaultKind::Decline { .. }
+                | FaultKind::DeclineKept { .. },
             )
             | None => response,
         }
@@ -249,7 +250,8 @@ impl Desk {
             | FaultKind::EffectThenDrop
             | FaultKind::EffectThenGarbage
             | FaultKind::EffectThenStatus { .. }
-            | FaultKind::Decline { .. } => None,
+            | FaultKind::Decline { .. }
+            | FaultKind::DeclineKept { .. } => None,
         }
     }
 

@@ -64,6 +64,11 @@ pub enum FaultKind {
         /// The status.
         status: u16,
     },
+    /// The gateway declines the payment with this code, and the order is kept all the same.
+    DeclineKept {
+        /// The code.
+        code: String,
+    },
     /// The gateway declines the payment with this code.
     Decline {
         /// The code.

@@ -16,8 +16,8 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::desk::{Ask, Desk, Documents, Worked, answer};
-use super::form;
 use super::ledger::{Action, Effect};
+use super::{FaultKind, form};
 
 /// Life of a session, in seconds.
 const TOKEN_LIFE_S: u64 = 3599;
@@ -102,6 +102,13 @@ fn session(desk: &Desk, fields: &[(String, String)]) -> Worked {
     }
 }
 
+/// A decline of the fault plan.
+struct Decline {
+    code: String,
+    /// Whether the order stands although it should have been rolled back.
+    kept: bool,
+}
+
 /// Serves a request of a session. PUT must not carry a key.
 async fn serve(
     desk: &Arc<Desk>,
@@ -109,7 +116,7 @@ async fn serve(
     uri: &Uri,
     headers: &HeaderMap,
     body: &[u8],
-    work: impl FnOnce(&Documents, &Value, Option<&str>) -> Worked + Send + 'static,
+    work: impl FnOnce(&Documents, &Value, Option<Decline>) -> Worked + Send + 'static,
 ) -> Response {
     if !desk.knows(headers) {
         return unauthorized();
@@ -124,7 +131,10 @@ async fn serve(
     let request = ask.request.clone();
     desk.serve(ask, move |documents, planned| {
         let decline = match planned {
-            Some(super::FaultKind::Decline { code }) => Some(code.as_str()),
+            Some(FaultKind::Decline { code }) => Some(Decline { code: code.clone(), kept: false }),
+            Some(FaultKind::DeclineKept { code }) => {
+                Some(Decline { code: code.clone(), kept: true })
+            }
             Some(_) | None => None,
         };
         work(documents, &request, decline)
@@ -280,7 +290,10 @@ fn cancel(documents: &Documents, number: &str, request: &Value) -> Worked {
     let Some(on) = on.and_then(|on| on.parse::<Date>().ok()) else {
         return no(code::MISSING, "cancellationEffectiveDate is required for SpecificDate");
     };
-    let status = if on <= today { "Cancelled" } else { "Active" };
+    // What ends before it begins never was.
+    let begins = word(&document, "/termStartDate").and_then(|date| date.parse::<Date>().ok());
+    let over = on <= today || begins.is_some_and(|begins| on <= begins);
+    let status = if over { "Cancelled" } else { "Active" };
     let id = document.get("id").cloned();
     if let Some(fields) = document.as_object_mut() {
         fields.insert("status".to_owned(), json!(status));

@@ -4,9 +4,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tenure_adapter::{Lookup, Outcome, Request};
 
-use super::{Zuora, segment, unanswered, word};
+use super::{Zuora, unanswered, word};
 use crate::country;
-use crate::http::Budget;
+use crate::http::{Budget, segment};
 use crate::input::{decode, invalid};
 
 /// The profile new accounts get unless the caller asks for silence (rule R2).

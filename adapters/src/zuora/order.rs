@@ -11,9 +11,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tenure_adapter::{Lookup, Outcome, Request};
 
-use super::{Zuora, reply, segment, unanswered, word};
+use super::{Zuora, reply, unanswered, word};
 use crate::catalog::{Product, product};
-use crate::http::{Body, Budget, Call};
+use crate::http::{Body, Budget, Call, segment};
 use crate::input::{decode, invalid};
 use crate::money;
 

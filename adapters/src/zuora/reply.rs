@@ -17,7 +17,7 @@ pub(crate) fn read(answer: &Answer) -> Result<Value, Outcome> {
     }
     let body = answer.json();
     match body.as_ref().and_then(succeeded) {
-        Some(false) => Err(refused(answer, body.unwrap_or_default())),
+        Some(false) => Err(refused(answer, &body.unwrap_or_default())),
         Some(true) if (200..=299).contains(&answer.status) => {
             body.ok_or_else(|| unreadable(VENDOR, answer))
         }
@@ -63,8 +63,8 @@ fn reasons(body: &Value) -> Vec<(u64, String)> {
 }
 
 /// `success: false`: the code's last two digits say of which kind.
-fn refused(answer: &Answer, body: Value) -> Outcome {
-    let reasons = reasons(&body);
+fn refused(answer: &Answer, body: &Value) -> Outcome {
+    let reasons = reasons(body);
     let detail = reasons
         .iter()
         .map(|(code, message)| format!("{code}: {message}"))
@@ -74,7 +74,7 @@ fn refused(answer: &Answer, body: Value) -> Outcome {
     let Some((code, message)) = reasons.first() else {
         return unreadable(VENDOR, answer);
     };
-    if let Some(declined) = declined(&body, *code, message) {
+    if let Some(declined) = declined(body, *code, message) {
         return declined;
     }
     let reason = match code % 100 {

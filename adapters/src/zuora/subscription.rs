@@ -5,8 +5,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tenure_adapter::{Outcome, Request};
 
-use super::{Zuora, segment, word};
-use crate::http::Budget;
+use super::{Zuora, word};
+use crate::http::{Budget, segment};
 use crate::input::{decode, invalid};
 
 #[derive(Deserialize)]

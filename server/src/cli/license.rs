@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use tenure_adapters::license::{Jwks, verify};
 
 use super::{Output, read};
+use crate::client;
 use crate::exit::{Exit, Stop};
-use crate::limit;
 use crate::term::{self, Format};
 
 /// Subcommands of `tenure license`.
@@ -71,7 +71,7 @@ pub(super) async fn run(command: LicenseCommand) -> anyhow::Result<Exit> {
 async fn keys(place: &str) -> anyhow::Result<Jwks> {
     let is_url = place.starts_with("http://") || place.starts_with("https://");
     let text = if is_url {
-        let client = reqwest::Client::builder().timeout(limit::CLIENT_TIMEOUT).build()?;
+        let client = client::new(place)?;
         let ask = async { client.get(place).send().await?.error_for_status()?.text().await };
         ask.await.map_err(|error| {
             let cause = crate::problem::chain(&error);

@@ -5,8 +5,8 @@ use clap::Args;
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
+use crate::client;
 use crate::exit::{Exit, Stop};
-use crate::limit;
 
 /// Which server to ask.
 #[derive(Debug, Clone, Args)]
@@ -33,10 +33,7 @@ pub(super) struct Remote {
 
 impl Remote {
     pub(super) fn new(options: ServerOptions) -> anyhow::Result<Self> {
-        let client = reqwest::Client::builder()
-            .timeout(limit::CLIENT_TIMEOUT)
-            .build()
-            .context("the HTTP client cannot start")?;
+        let client = client::new(&options.server).context("the HTTP client cannot start")?;
         Ok(Self { client, options })
     }
 

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::place::{Place, Purchase};
 use super::timeline::{self, Line};
 use crate::exit::{Exit, Stop};
-use crate::limit;
+use crate::{client, limit};
 
 /// Longest time a played purchase may take; recovery after a kill settles calls within it.
 const PLAY_TIMEOUT: Duration = Duration::from_secs(180);
@@ -79,10 +79,8 @@ impl Play<'_> {
     /// Plays a purchase through, or the rest of one that was cut off.
     pub(super) async fn through(&self) -> anyhow::Result<Played> {
         let mut purchase = self.place.purchase()?;
-        let client = Client::builder()
-            .timeout(limit::CLIENT_TIMEOUT)
-            .build()
-            .context("the HTTP client cannot start")?;
+        let client =
+            client::new(&format!("http://{}", self.api)).context("the HTTP client cannot start")?;
         let deadline = Instant::now() + PLAY_TIMEOUT;
         let body = self.order(&purchase)?;
         let mut instance = self.start(&client, &purchase, &body, None).await?;
@@ -129,7 +127,7 @@ impl Play<'_> {
             },
             "sku": product.sku,
             "quantity": 25,
-            "payment_method": "pm_ok",
+            "payment_method": "card_ok",
             "portal_url": format!("http://{}", self.portal),
         }))
     }

@@ -10,7 +10,9 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
-use super::{Action, Desk, Documents, Effect, Worked, code, found, no, refused, serve, word};
+use super::{
+    Action, Decline, Desk, Documents, Effect, Worked, code, found, no, refused, serve, word,
+};
 use crate::catalog::{Product, products};
 use crate::{country, money};
 
@@ -144,7 +146,7 @@ pub(super) async fn create(
     body: Bytes,
 ) -> Response {
     serve(&desk, "createOrder", &uri, &headers, &body, |documents, request, decline| {
-        ordered(documents, request, decline).unwrap_or_else(|refusal| refusal)
+        ordered(documents, request, decline.as_ref()).unwrap_or_else(|refusal| refusal)
     })
     .await
 }
@@ -166,7 +168,7 @@ fn gateway(method: &str) -> Result<Option<&str>, Worked> {
 fn ordered(
     documents: &Documents,
     request: &Value,
-    decline: Option<&str>,
+    decline: Option<&Decline>,
 ) -> Result<Worked, Worked> {
     let account_number = word(request, "/existingAccountNumber").unwrap_or_default();
     let account = documents.get("account", account_number);
@@ -191,10 +193,11 @@ fn ordered(
     }
     let method = word(options, "/electronicPaymentOptions/paymentMethodId");
     let method = method.ok_or_else(|| no(code::MISSING, "'paymentMethodId' is required"))?;
-    let declined = decline.or(gateway(method)?);
+    let declined = decline.map(|decline| decline.code.as_str()).or(gateway(method)?);
+    let kept = decline.is_some_and(|decline| decline.kept) || truth("allowPaymentFailure");
     let order = Order { number, subscription, account_number, line, next, request };
     match declined {
-        Some(code) if !truth("allowPaymentFailure") => Err(order.rolled_back(code)),
+        Some(code) if !kept => Err(order.rolled_back(code)),
         Some(code) => Ok(order.unpaid(code)),
         None => Ok(order.paid(account)),
     }

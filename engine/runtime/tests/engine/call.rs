@@ -162,7 +162,7 @@ async fn a_secret_reaches_the_vendor_and_no_record() {
     bench.config.secrets.insert("token".to_owned(), SECRET.to_owned());
     let engine = bench.engine().await;
     let definition = "use: { secrets: [token] }\ndo: [ { c: { call: 'bank.keyed:1.0.0@default', \
-                      with: { auth: '${ \"Bearer \" + $secrets.token }' }, output: { as: done } } } ]";
+                      with: { auth: '${ \"Bearer \" + $secrets.token }' } } } ]";
     bench.vendor.next(Turn::Answer(Outcome::Done { output: json!("ok") }));
     register(&engine, "secretive", definition).await;
     let id = start(&engine, "secretive", json!({})).await;

@@ -176,8 +176,7 @@ pub(crate) async fn register(engine: &Engine, name: &str, rest: &str) {
 }
 
 pub(crate) async fn start(engine: &Engine, name: &str, input: Value) -> InstanceId {
-    let StartAnswer { id, created } =
-        engine.start_instance(name, None, None, input).await.unwrap();
+    let StartAnswer { id, created } = engine.start_instance(name, None, None, input).await.unwrap();
     assert!(created);
     id
 }

@@ -32,9 +32,8 @@ async fn a_start_key_starts_once_however_often_it_comes() {
     let bench = Bench::new().await;
     let engine = bench.engine().await;
     register(&engine, "double", SET).await;
-    let starts = (0..20).map(|_| {
-        engine.start_instance("double", None, Some("order-1"), json!({ "n": 1, "m": 2 }))
-    });
+    let starts = (0..20)
+        .map(|_| engine.start_instance("double", None, Some("order-1"), json!({ "n": 1, "m": 2 })));
     let answers = futures::future::join_all(starts).await;
     let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
     let ids: BTreeSet<_> = answers.iter().map(|answer| answer.id).collect();

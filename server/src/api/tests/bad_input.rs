@@ -11,7 +11,7 @@ fn purchase() -> Value {
         },
         "sku": tenure_adapters::products().first().unwrap().sku,
         "quantity": 3,
-        "payment_method": "pm_ok",
+        "payment_method": "card_ok",
     })
 }
 
