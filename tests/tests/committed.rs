@@ -78,12 +78,16 @@ fn nothing_committed_names_one_machine() {
 
 #[test]
 fn the_patterns_know_what_they_look_for() {
-    let hits = |text: &str| patterns().iter().any(|(_, pattern)| pattern.is_match(text));
-    let machine = ["ro", "ot"].concat();
+    let sought = sought();
+    let hits =
+        |text: &str| sought.iter().any(|s| text.contains(&s.hint) && s.pattern.is_match(text));
+    let slashed = |parts: &[&str]| parts.join("/");
     for text in [
-        format!("see /{machine}/x"),
-        "[source.crates-io]".to_owned(),
-        format!("\"/{}/me\"", "home"),
+        slashed(&["see ", "root", "x"]),
+        slashed(&["", "work", "x"]),
+        slashed(&["\"", "home", "me\""]),
+        ["  [source", "crates-io]"].join("."),
+        ["-----BEGIN PRIVATE", "KEY-----"].join(" "),
     ] {
         assert!(hits(&text), "{text}");
     }

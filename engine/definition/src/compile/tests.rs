@@ -1,3 +1,5 @@
+//! Definitions as authors write them, right and wrong.
+
 use serde_json::json;
 use tenure_adapter::{EffectClass, Manifest, RetryDefault};
 

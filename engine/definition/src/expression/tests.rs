@@ -1,3 +1,5 @@
+//! Expressions: what they give, and what the fences stop.
+
 use std::time::{Duration, Instant};
 
 use serde_json::json;

@@ -1,3 +1,5 @@
+//! YAML texts, ordinary and hostile.
+
 use std::fmt::Write as _;
 
 use serde_json::json;
