@@ -1,4 +1,9 @@
 //! The engine on a real PostgreSQL.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "the kit of the tests may panic like a test"
+)]
 
 #[path = "engine/call.rs"]
 mod call;

@@ -1,4 +1,9 @@
 //! Runs in memory: `tenure run` without its command line.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "the kit of the tests may panic like a test"
+)]
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

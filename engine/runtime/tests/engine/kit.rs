@@ -190,10 +190,9 @@ pub(crate) async fn end(engine: &Engine, id: InstanceId) -> Status {
 
 /// The output at the end.
 pub(crate) async fn output(engine: &Engine, id: InstanceId) -> Value {
-    match end(engine, id).await {
-        Status::Completed { output, .. } => output,
-        other => panic!("not completed: {other:?}"),
-    }
+    let status = end(engine, id).await;
+    let Status::Completed { output, .. } = status else { panic!("not completed: {status:?}") };
+    output
 }
 
 /// All entries of the journal as JSON; the sequence has no gap.
