@@ -19,7 +19,8 @@ use self::server::{Lock, Purpose, Server};
 /// Where to look.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ladder {
-    /// An address that was given; when absent, `DATABASE_URL` counts.
+    /// An address that was given; when absent, `DATABASE_URL` counts. An empty one says that there is none,
+    /// whatever the environment says.
     pub database_url: Option<String>,
     /// Home of the private server; see [`default_data_dir`].
     pub data_dir: PathBuf,

@@ -1,6 +1,5 @@
 //! The server binaries installed on this machine.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -53,7 +52,7 @@ fn candidates() -> Vec<PathBuf> {
     dirs.extend(versioned("/opt/homebrew/opt", "postgresql@"));
     dirs.extend(versioned("/usr/local/opt", "postgresql@"));
     dirs.extend(["/opt/homebrew/bin", "/usr/local/pgsql/bin"].map(PathBuf::from));
-    let path = std::env::var_os("PATH").unwrap_or_else(OsString::new);
+    let path = std::env::var_os("PATH").unwrap_or_default();
     dirs.extend(std::env::split_paths(&path));
     dirs
 }

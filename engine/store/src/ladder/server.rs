@@ -156,14 +156,16 @@ impl Server {
         }
         if let Some(port) = server.running()? {
             server.port = port;
-            server.knock("postgres").await?;
             server.adopted = true;
             tracing::info!(port, home = %server.home.display(), "adopted a running PostgreSQL");
         } else {
             server.start(purpose).await?;
+            server.ours_to_stop = true;
         }
+        let connection = server.knock().await?;
+        // It let us in by our password, so it is ours also when it ran before.
         server.ours_to_stop = true;
-        server.ensure_database().await?;
+        server.ensure_database(connection).await?;
         Ok(server)
     }
 
@@ -308,18 +310,15 @@ impl Server {
         start.arg("-D").arg(self.data()).arg("-l").arg(self.log()).arg("-o").arg(options);
         start.args(["start", "-w", "-t", START_SECONDS]);
         run_async("pg_ctl start", start).await.map_err(|error| self.with_log(error))?;
-        self.knock("postgres").await
+        Ok(())
     }
 
     /// Waits until the server lets us in with our password: it is ours, and it is ready.
-    async fn knock(&self, database: &str) -> Result<(), Error> {
+    async fn knock(&self) -> Result<PgConnection, Error> {
         let mut knocks = 0;
         loop {
-            match PgConnection::connect(&self.url(database)).await {
-                Ok(connection) => {
-                    connection.close().await.ok();
-                    return Ok(());
-                }
+            match PgConnection::connect(&self.url("postgres")).await {
+                Ok(connection) => return Ok(connection),
                 Err(error) => {
                     let refused = matches!(&error, sqlx::Error::Database(e)
                         if e.code().is_some_and(|code| code.starts_with("28")));
@@ -334,10 +333,9 @@ impl Server {
         }
     }
 
-    async fn ensure_database(&self) -> Result<(), Error> {
+    async fn ensure_database(&self, mut connection: PgConnection) -> Result<(), Error> {
         let silent =
             |source| Error::Silent { port: self.port, log: self.log(), source: Box::new(source) };
-        let mut connection = PgConnection::connect(&self.url("postgres")).await.map_err(silent)?;
         match sqlx::raw_sql("create database tenure").execute(&mut connection).await {
             Ok(_) => {}
             // 42P04: it is there.

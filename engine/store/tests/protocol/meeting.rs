@@ -10,9 +10,12 @@ use crate::kit::{self, NAMESPACE, World, all_buckets, moved, paid, route};
 /// The events delivered to an instance, as (wait, event id), in order.
 async fn arrivals(world: &World, id: InstanceId) -> Vec<(i64, String)> {
     let mail = world.mail().await.into_iter().filter(|mail| mail.instance == id);
-    mail.filter_map(|mail| match mail.event {
-        Event::EventArrived { wait, event } => Some((wait.0, event.id)),
-        _ => None,
+    mail.filter_map(|mail| {
+        if let Event::EventArrived { wait, event } = mail.event {
+            Some((wait.0, event.id))
+        } else {
+            None
+        }
     })
     .collect()
 }
