@@ -10,6 +10,7 @@
 //!
 //! Where to go next: `engine/machine`, which executes plans.
 
+pub mod canonical;
 pub mod cron;
 pub mod diagnostic;
 pub mod expression;

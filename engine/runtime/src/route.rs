@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
+use tenure_definition::canonical::canonical;
 use tenure_definition::expression::Scope;
 use tenure_definition::plan::{EventFilter, Strategy};
 use tenure_definition::{Plan, TaskId, TaskKind};
@@ -125,40 +126,5 @@ pub(crate) struct Nothing;
 impl Scope for Nothing {
     fn get(&self, _name: &str) -> Option<Cow<'_, Value>> {
         None
-    }
-}
-
-/// Compact JSON with sorted keys: equal values have equal texts.
-pub(crate) fn canonical(value: &Value) -> String {
-    fn sorted(value: &Value) -> Value {
-        match value {
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
-            Value::Array(items) => Value::Array(items.iter().map(sorted).collect()),
-            Value::Object(fields) => {
-                let ordered: BTreeMap<&String, &Value> = fields.iter().collect();
-                Value::Object(
-                    ordered
-                        .into_iter()
-                        .map(|(name, field)| (name.clone(), sorted(field)))
-                        .collect(),
-                )
-            }
-        }
-    }
-    sorted(value).to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn equal_values_have_equal_texts() {
-        let one = json!([{"b": 1, "a": {"d": [2, {"z": 0, "y": 1}], "c": null}}]);
-        let other = json!([{"a": {"c": null, "d": [2, {"y": 1, "z": 0}]}, "b": 1}]);
-        assert_eq!(canonical(&one), canonical(&other));
-        assert_eq!(canonical(&json!(["x", 1])), r#"["x",1]"#);
     }
 }

@@ -3,12 +3,12 @@
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
+use crate::canonical::canonical;
+
 /// Lowercase hex SHA-256 of the canonical JSON (keys sorted, no blanks): comments, order of keys
 /// and quoting do not change what a definition is.
 pub(super) fn digest(value: &Value) -> String {
-    let mut canonical = String::new();
-    write(value, &mut canonical);
-    hex(canonical.as_bytes())
+    hex(canonical(value).as_bytes())
 }
 
 /// Lowercase hex SHA-256 of bytes.
@@ -18,38 +18,6 @@ pub(super) fn hex(bytes: &[u8]) -> String {
         write!(text, "{byte:02x}").expect("writing to a string cannot fail");
         text
     })
-}
-
-fn write(value: &Value, out: &mut String) {
-    match value {
-        Value::Array(items) => {
-            out.push('[');
-            for (index, item) in items.iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                write(item, out);
-            }
-            out.push(']');
-        }
-        Value::Object(fields) => {
-            let mut sorted: Vec<_> = fields.iter().collect();
-            sorted.sort_by_key(|(key, _)| *key);
-            out.push('{');
-            for (index, (key, value)) in sorted.into_iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                out.push_str(&Value::String(key.clone()).to_string());
-                out.push(':');
-                write(value, out);
-            }
-            out.push('}');
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-            out.push_str(&value.to_string());
-        }
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use tenure_adapter::Problem;
+use tenure_definition::canonical::canonical;
 use tenure_definition::plan::{EventFilter, Listen, Read, Strategy, TaskKind};
 
 use super::mover::{Mover, Work};
@@ -47,7 +48,7 @@ impl Mover<'_> {
                 &format!("correlate.{}.expect", correlation.name),
             )?);
         }
-        Ok(Some(Value::Array(values).to_string()))
+        Ok(Some(canonical(&Value::Array(values))))
     }
 
     /// An event was found for an open wait: check the whole filter, consume, perhaps end.

@@ -27,6 +27,22 @@ fn an_event_is_consumed_only_when_type_source_and_correlation_fit() {
     assert_eq!(run.arrive(&wait, "paid", json!({ "order": 7 })), Err(Stale::Ended));
 }
 
+#[test]
+fn an_object_as_correlation_value_is_found_whatever_the_order_of_its_keys() {
+    let tasks = "
+  - a:
+      listen:
+        to:
+          one:
+            with: { type: paid }
+            correlate: { order: { from: '${ .data.order }', expect: '${ {b: 1, a: 2} }' } }";
+    let mut run = Run::start(tasks);
+    let wait = run.waits()[0].clone();
+    assert_eq!(wait.value.as_deref(), Some(r#"[{"a":2,"b":1}]"#));
+    run.arrive(&wait, "paid", json!({ "order": { "a": 2, "b": 1 } })).unwrap();
+    assert!(matches!(run.instance.status, Status::Completed { .. }));
+}
+
 fn two(strategy: &str) -> String {
     format!(
         "\n  - a: {{ listen: {{ to: {{ {strategy}: [ {{ with: {{ type: paid }} }}, {{ with: {{ type: signed }} }} ] }} }} }}"
