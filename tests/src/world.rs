@@ -11,7 +11,8 @@ use tenure_definition::Plan;
 use tenure_machine::bucket::Bucket;
 use tenure_machine::instance::Activity;
 use tenure_machine::{
-    ChildResult, CloudEvent, Command, Event, Instance, InstanceId, Start, Step, TimerId, Transition, step,
+    ChildResult, CloudEvent, Command, Event, Instance, InstanceId, Start, Step, TimerId,
+    Transition, step,
 };
 
 use crate::random::Random;
@@ -94,7 +95,9 @@ fn simple(random: &mut Random, number: u32) -> Map<String, Value> {
             "with": { "type": "world.event" },
             "correlate": { "n": { "from": ".data.n", "expect": "${ 7 }" } },
         } } } }),
-        6 => json!({ "emit": { "event": { "with": { "type": "world.emitted", "data": { "n": number } } } } }),
+        6 => {
+            json!({ "emit": { "event": { "with": { "type": "world.emitted", "data": { "n": number } } } } })
+        }
         _ => json!({ "raise": { "error": {
             "type": "urn:world:raised", "status": 500, "title": "Raised",
         } } }),
@@ -109,11 +112,14 @@ fn composite(random: &mut Random, depth: u32, counter: &mut u32) -> Map<String, 
             let body = block(random, depth, counter);
             let mut catch = Map::new();
             if random.one_in(2) {
-                catch.insert("retry".to_owned(), json!({
-                    "delay": { "seconds": 1 },
-                    "backoff": { "exponential": {} },
-                    "limit": { "attempt": { "count": 2 } },
-                }));
+                catch.insert(
+                    "retry".to_owned(),
+                    json!({
+                        "delay": { "seconds": 1 },
+                        "backoff": { "exponential": {} },
+                        "limit": { "attempt": { "count": 2 } },
+                    }),
+                );
             }
             if random.one_in(2) {
                 catch.insert("do".to_owned(), json!(block(random, depth, counter)));
@@ -199,7 +205,8 @@ impl<'a> World<'a> {
         if !self.possible.is_empty() && (self.timers.is_empty() || !random.one_in(3)) {
             return Some(self.possible.swap_remove(random.below(self.possible.len())));
         }
-        let timers: Vec<(i64, Timestamp)> = self.timers.iter().map(|(id, due)| (*id, *due)).collect();
+        let timers: Vec<(i64, Timestamp)> =
+            self.timers.iter().map(|(id, due)| (*id, *due)).collect();
         let (timer, due) = *timers.get(random.below(timers.len()))?;
         // Sometimes too early: that must be refused.
         if !random.one_in(10) {
@@ -240,7 +247,9 @@ impl<'a> World<'a> {
             }
             Command::LookUp(intent) => {
                 let lookup = match random.below(3) {
-                    0 => Lookup::Happened { outcome: Outcome::Done { output: json!({ "found": true }) } },
+                    0 => Lookup::Happened {
+                        outcome: Outcome::Done { output: json!({ "found": true }) },
+                    },
                     1 => Lookup::Absent,
                     _ => Lookup::Unknown { detail: "no answer".to_owned() },
                 };

@@ -71,7 +71,8 @@ impl Place {
         let mut effects = Effects::new();
         for vendor in ["zuora", "salesforce", "marketo", "mailgun"] {
             let path = self.dir.join("data/sandbox").join(format!("{vendor}.jsonl"));
-            let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+            let text =
+                std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
             for line in text.lines() {
                 let entry: LedgerEntry = serde_json::from_str(line)?;
                 // A repeated upsert is an update of the same thing, not a second one.
@@ -116,7 +117,8 @@ async fn survive(point: &str, expected: &Effects) -> anyhow::Result<bool> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn kill_9_at_every_write_of_a_purchase_doubles_nothing_and_loses_nothing() -> anyhow::Result<()> {
+async fn kill_9_at_every_write_of_a_purchase_doubles_nothing_and_loses_nothing()
+-> anyhow::Result<()> {
     let place = Place::new("whole").await?;
     assert!(place.live(None)?, "the purchase completes undisturbed");
     let expected = place.effects()?;
@@ -150,9 +152,18 @@ async fn kill_9_at_every_write_of_a_purchase_doubles_nothing_and_loses_nothing()
         }
     });
     let failures = failures.lock().unwrap();
-    assert!(failures.is_empty(), "{} of {}:\n{}", failures.len(), points.len(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} of {}:\n{}",
+        failures.len(),
+        points.len(),
+        failures.join("\n")
+    );
     let kills = kills.load(Ordering::SeqCst);
     println!("{} points, {kills} kills survived", points.len());
-    assert!(kills * 10 >= points.len() * KILLED_OF_TEN, "too few runs were killed to prove anything");
+    assert!(
+        kills * 10 >= points.len() * KILLED_OF_TEN,
+        "too few runs were killed to prove anything"
+    );
     Ok(())
 }

@@ -34,14 +34,18 @@ async fn a_purchase_becomes_a_paid_order_accepted_terms_and_a_license() -> anyho
     let house = House::open("purchase").await?;
     let ended = bought(&house, "good").await?;
     assert_eq!(ended["status"], "completed", "{ended:#}");
-    assert!(ended["output"]["license"]["jws"].as_str().is_some_and(|jws| jws.split('.').count() == 3));
+    assert!(
+        ended["output"]["license"]["jws"].as_str().is_some_and(|jws| jws.split('.').count() == 3)
+    );
     assert_eq!(ended["output"]["acceptance"]["name"], "Ada Lovelace");
     assert_one_of_each(&house)?;
     // R1: the portal's GBR is GB at CRM and marketing.
     let seen = serde_json::to_string(&house.vendors.ledger(Vendor::Marketo))?;
     assert!(seen.contains("\"GB\"") && !seen.contains("GBR"), "{seen}");
     // R2: new accounts get the default profile.
-    assert!(serde_json::to_string(&house.vendors.ledger(Vendor::Zuora))?.contains("Default Profile"));
+    assert!(
+        serde_json::to_string(&house.vendors.ledger(Vendor::Zuora))?.contains("Default Profile")
+    );
     house.close().await
 }
 
@@ -79,7 +83,9 @@ async fn vendors_that_are_busy_for_a_while_only_delay_the_purchase() -> anyhow::
     let house = House::open("busy").await?;
     let busy = FaultKind::Status { status: 429, retry_after_s: Some(1) };
     house.vendors.set_faults(Vendor::Zuora, vec![Fault::once("createAccount", busy.clone())]);
-    house.vendors.set_faults(Vendor::Salesforce, vec![Fault::once("upsertAccount", FaultKind::Drop)]);
+    house
+        .vendors
+        .set_faults(Vendor::Salesforce, vec![Fault::once("upsertAccount", FaultKind::Drop)]);
     house.vendors.set_faults(Vendor::Marketo, vec![Fault::once("upsertLead", FaultKind::Timeout)]);
     let ended = bought(&house, "busy").await?;
     assert_eq!(ended["status"], "completed", "{ended:#}");
@@ -142,13 +148,17 @@ async fn bad_input_gets_a_clear_problem_and_no_vendor_hears_of_it() -> anyhow::R
     }
     let (status, malformed) = problem(&house, "malformed", "{\"sku\": ".to_owned()).await?;
     assert_eq!(status, StatusCode::BAD_REQUEST);
-    assert!(malformed["detail"].as_str().is_some_and(|words| words.contains("line 1")), "{malformed}");
+    assert!(
+        malformed["detail"].as_str().is_some_and(|words| words.contains("line 1")),
+        "{malformed}"
+    );
     assert_eq!(house.effects(), 0, "no vendor may hear of a refused order");
     house.close().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_token_is_refused_and_a_second_acceptance_answers_like_the_first() -> anyhow::Result<()> {
+async fn a_wrong_token_is_refused_and_a_second_acceptance_answers_like_the_first()
+-> anyhow::Result<()> {
     let house = House::open("tokens").await?;
     let id = house.start("tokens", &house.order()).await?;
     let token = house.terms_token().await?;

@@ -33,7 +33,9 @@ fn two_thousand_random_worlds_decide_the_same_when_serialized_between_all_steps(
         .map(|half| {
             std::thread::Builder::new()
                 .stack_size(STACK_BYTES)
-                .spawn(move || (0..WORLDS).filter(|seed| seed % 2 == half).map(walk).collect::<Vec<_>>())
+                .spawn(move || {
+                    (0..WORLDS).filter(|seed| seed % 2 == half).map(walk).collect::<Vec<_>>()
+                })
                 .expect("a thread")
         })
         .collect();

@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tenure_adapter::Problem;
 use tenure_definition::Plan;
+use tenure_definition::canonical::canonical;
 use tenure_machine::{Admission, admit};
 
 use crate::engine::Error;
 use crate::ground::Ground;
-use crate::route::canonical;
+
 use crate::stepper::Undone;
 
 /// SHA-256 of name and input: a repeated key must come with an equal request.
