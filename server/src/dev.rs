@@ -1,7 +1,7 @@
 //! `tenure dev`: everything on one machine with nothing to configure, and one purchase played
 //! through.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -27,12 +27,18 @@ mod place;
 mod play;
 mod timeline;
 
+use banner::Banner;
 use place::Place;
 use play::Play;
 
 /// One machine: look often, and give up a lost call soon.
 const PACE: Pace =
     Pace { scan_every: Duration::from_millis(250), send_window: Duration::from_secs(2) };
+
+/// Folder of the license key and the issued licenses.
+const LICENSES: &str = "license";
+/// Instances looked at to say how many go on.
+const LIVE_COUNT_MAX: i64 = 500;
 
 /// Options of `tenure dev`.
 #[derive(Debug, Clone, Args)]
@@ -53,12 +59,13 @@ pub struct DevOptions {
     /// Address of the API; other than loopback only with a token
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080", value_parser = cli::address)]
     pub api: SocketAddr,
-    /// Address of the customer portal
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8081", value_parser = cli::address)]
-    pub portal: SocketAddr,
-    /// Address of the sandbox inbox; the other vendors take the three ports after it
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8082", value_parser = cli::address)]
-    pub sandbox: SocketAddr,
+    /// Address of the customer portal [default: 127.0.0.1, the port after the API's]
+    #[arg(long, value_name = "HOST:PORT", value_parser = cli::address)]
+    pub portal: Option<SocketAddr>,
+    /// Address of the sandbox inbox [default: 127.0.0.1, two ports after the API's]; the other
+    /// vendors take free ports
+    #[arg(long, value_name = "HOST:PORT", value_parser = cli::address)]
+    pub sandbox: Option<SocketAddr>,
     /// Data directory [default: /var/lib/tenure for root, else ~/.local/share/tenure]
     #[arg(long, env = "TENURE_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
@@ -79,25 +86,47 @@ pub struct DevOptions {
     pub token: TokenOptions,
 }
 
-/// The ports, ours before anything else starts.
-struct Ports {
+/// The doors, ours before anything slow starts.
+struct Doors {
     api: TcpListener,
     portal: TcpListener,
+    vendors: Sandbox,
+    addresses: Addresses,
 }
 
-impl Ports {
-    async fn open(options: &DevOptions) -> anyhow::Result<(Self, Addresses)> {
-        let ports = Self {
-            api: door::open(options.api, "API", "--api").await?,
-            portal: door::open(options.portal, "portal", "--portal").await?,
-        };
+impl Doors {
+    async fn open(options: &DevOptions, place: &Place) -> anyhow::Result<Self> {
+        let api = door::open(options.api, "API", "--api").await?;
+        let portal = options.portal.unwrap_or_else(|| beside(options.api, 1));
+        let portal = door::open(portal, "portal", "--portal").await?;
+        let vendors = options.sandbox.unwrap_or_else(|| beside(options.api, 2));
+        let vendors = sandbox::open(vendors, &place.join("sandbox")).await?;
         let addresses = Addresses {
-            api: core::address_of(&ports.api)?,
-            portal: Some(core::address_of(&ports.portal)?),
-            sandbox: None,
+            api: reachable(core::address_of(&api)?),
+            portal: Some(reachable(core::address_of(&portal)?)),
+            sandbox: sandbox::inbox_address(&vendors),
         };
-        Ok((ports, addresses))
+        Ok(Self { api, portal, vendors, addresses })
     }
+}
+
+/// A port beside the API's, so that moving the API moves everything; any free one beside port 0.
+fn beside(api: SocketAddr, offset: u16) -> SocketAddr {
+    let port = match api.port() {
+        0 => 0,
+        port => port.checked_add(offset).unwrap_or(0),
+    };
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}
+
+/// An address that can be asked: "any address" is no place to go to.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
+    };
+    SocketAddr::new(ip, address.port())
 }
 
 /// Comes up, plays, serves, and goes down cleanly.
@@ -112,9 +141,9 @@ pub async fn run(options: DevOptions, mut hooks: Hooks) -> anyhow::Result<Exit> 
     let token = options.token.find()?;
     bind::check(options.api, token.as_ref())?;
     let place = Place::take(&root)?;
-    let (ports, addresses) = Ports::open(&options).await?;
+    let doors = Doors::open(&options, &place).await?;
     let database = Database::open(place.root()).await?;
-    let up = Up::start(&options, &mut hooks, &place, &database, ports, addresses, token).await;
+    let up = Up::start(&options, &mut hooks, &place, &database, doors, token).await;
     let ended = match up {
         Ok(up) => {
             let ended = up.live(&options, &mut hooks, &place).await;
@@ -144,12 +173,17 @@ async fn reset(root: &std::path::Path, yes: bool) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
+/// How many of the newest instances are on their way: what a killed process left goes on.
+async fn count_live(core: &Core) -> anyhow::Result<usize> {
+    let newest = core.engine.instances(None, LIVE_COUNT_MAX).await?;
+    Ok(newest.iter().filter(|stored| !stored.instance.is_terminal()).count())
+}
+
 /// Everything that runs.
 struct Up {
     core: Core,
     vendors: Sandbox,
     addresses: Addresses,
-    portal: SocketAddr,
     token: Option<String>,
     doors: Vec<JoinHandle<()>>,
     banner: String,
@@ -161,35 +195,40 @@ impl Up {
         hooks: &mut Hooks,
         place: &Place,
         database: &Database,
-        ports: Ports,
-        mut addresses: Addresses,
+        doors: Doors,
         token: Option<Token>,
     ) -> anyhow::Result<Self> {
+        let Doors { api, portal, vendors, addresses } = doors;
         let schema_version = database.migrate(Locking::Advisory).await?;
-        let vendors = sandbox::open(options.sandbox, &place.join("sandbox")).await?;
         let settings = Settings { templates: options.templates.clone(), ..vendors.settings() };
-        let inbox_url = vendors.inbox_url();
-        addresses.sandbox = inbox_url
-            .strip_prefix("http://")
-            .and_then(|rest| rest.trim_end_matches('/').parse().ok());
         let node = node::of_directory(place.root())?;
         let config = core::config(node, core::NAMESPACE, PACE);
         let store = hooks.wrap(database.connect().await?);
-        let core = Core::start(store, &place.join("license"), settings, config).await?;
-        let names =
-            workflow::register(&core.engine, workflow::sources(options.workflows.as_deref())?)
-                .await?;
+        let core = Core::start(store, &place.join(LICENSES), settings, config).await?;
+        let sources = workflow::sources(options.workflows.as_deref())?;
+        let names = workflow::register(&core.engine, sources).await?;
         let written = options.token.written()?;
-        let portal = core::address_of(&ports.portal)?;
-        let api_url = format!("http://{}", addresses.api);
-        let portal_config = PortalConfig { api_url, token: written.clone(), inbox_url };
+        let portal_config = PortalConfig {
+            api_url: format!("http://{}", addresses.api),
+            token: written.clone(),
+            inbox_url: vendors.inbox_url(),
+        };
         let doors = vec![
-            core.serve_api(ports.api, token, schema_version, hooks.stop.clone()),
-            portal::serve(ports.portal, portal_config, hooks.stop.clone()),
+            core.serve_api(api, token, schema_version, hooks.stop.clone()),
+            portal::serve(portal, portal_config, hooks.stop.clone()),
         ];
+        let live = count_live(&core).await?;
         let grade = core.engine.store().durability().await?.grade;
-        let banner = banner::text(&addresses, place.root(), database.provider(), grade, &names);
-        Ok(Self { core, vendors, addresses, portal, token: written, doors, banner })
+        let banner = Banner {
+            addresses: &addresses,
+            root: place.root(),
+            provider: database.provider(),
+            grade,
+            definitions: &names,
+            live,
+        };
+        let banner = banner.text();
+        Ok(Self { core, vendors, addresses, token: written, doors, banner })
     }
 
     /// Says what is there, plays, and serves until told to stop.
@@ -203,8 +242,7 @@ impl Up {
         hooks.tell(self.addresses);
         if !options.quiet {
             let play = Play {
-                api: self.addresses.api,
-                portal: self.portal,
+                addresses: self.addresses,
                 token: self.token.as_deref(),
                 vendors: &self.vendors,
                 place,
@@ -220,7 +258,8 @@ impl Up {
                 }
                 Err(error) => return Err(error),
             };
-            term::data(&banner::played(&played, &self.addresses))?;
+            let kept = place.keep_license(played.license(), &self.core.jwks)?;
+            term::data(&banner::played(&played, &self.addresses, kept.as_ref()))?;
             if options.once {
                 return Ok(if played.is_completed() { Exit::Ok } else { Exit::Faulted });
             }
@@ -241,5 +280,24 @@ impl Up {
         self.core.engine.shutdown().await?;
         drop(self.vendors);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moving_the_api_moves_its_neighbors() {
+        for (api, portal) in [
+            ("127.0.0.1:8080", "127.0.0.1:8081"),
+            ("127.0.0.1:0", "127.0.0.1:0"),
+            ("127.0.0.1:65535", "127.0.0.1:0"),
+            ("0.0.0.0:80", "127.0.0.1:81"),
+            ("[::1]:9000", "127.0.0.1:9001"),
+        ] {
+            assert_eq!(beside(api.parse().unwrap(), 1), portal.parse().unwrap(), "{api}");
+        }
+        assert_eq!(reachable("0.0.0.0:1".parse().unwrap()), "127.0.0.1:1".parse().unwrap());
     }
 }

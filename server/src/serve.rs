@@ -38,7 +38,7 @@ pub struct ServeOptions {
     /// Name of this node, stable over restarts [default: the host's name]
     #[arg(long, env = "TENURE_NODE", value_name = "NAME")]
     pub node: Option<String>,
-    /// Namespace of the definitions that the API starts
+    /// Namespace that comes first when a name is known in several
     #[arg(long, default_value = core::NAMESPACE)]
     pub namespace: String,
     /// TOML file with the vendors' accounts: [zuora], [salesforce], [marketo], [mailgun]

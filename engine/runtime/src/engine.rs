@@ -210,7 +210,7 @@ impl Engine {
         self.house.takes_work()?;
         event.check().map_err(Error::Malformed)?;
         let ground = self.ground();
-        let namespace = ground.config.namespace.clone();
+        let namespace = ground.plans.listening(&ground.config.namespace, &event.kind);
         let routes = ground.plans.routes(&namespace, &event).await?;
         let incoming = Incoming { namespace, event, routes };
         if handling == Handling::Strict
@@ -264,9 +264,14 @@ impl Engine {
     /// # Errors
     /// The store's.
     pub async fn fate(&self, source: &str, id: &str) -> Result<Option<EventAnswer>, Error> {
-        let namespace = &self.ground().config.namespace;
-        let fate = patiently(|| self.store().fate(namespace, source, id)).await?;
-        Ok(fate.map(EventAnswer::from))
+        let ground = self.ground();
+        for namespace in ground.plans.namespaces(&ground.config.namespace) {
+            let fate = patiently(|| self.store().fate(&namespace, source, id)).await?;
+            if let Some(fate) = fate {
+                return Ok(Some(fate.into()));
+            }
+        }
+        Ok(None)
     }
 
     /// An instance as last committed.
@@ -311,7 +316,7 @@ impl Engine {
         }
     }
 
-    /// Newest instances first.
+    /// Newest instances first, of all namespaces.
     ///
     /// # Errors
     /// The store's.
@@ -320,8 +325,15 @@ impl Engine {
         before: Option<InstanceId>,
         limit: i64,
     ) -> Result<Vec<Stored>, Error> {
-        let namespace = &self.ground().config.namespace;
-        patiently(|| self.store().list(namespace, before, limit)).await
+        let ground = self.ground();
+        let mut found = Vec::new();
+        for namespace in ground.plans.namespaces(&ground.config.namespace) {
+            found.extend(patiently(|| self.store().list(&namespace, before, limit)).await?);
+        }
+        // Ids are ordered by time, so the newest of all namespaces are the greatest.
+        found.sort_by_key(|stored| std::cmp::Reverse(stored.instance.id));
+        found.truncate(usize::try_from(limit).unwrap_or(0));
+        Ok(found)
     }
 
     /// A page of an instance's journal.
@@ -349,7 +361,7 @@ impl Engine {
     /// [`Error::UnknownDefinition`] or the store's.
     pub async fn plan(&self, name: &str, version: Option<&str>) -> Result<Arc<Plan>, Error> {
         let ground = self.ground();
-        ground.plans.named(&ground.config.namespace, name, version).await?.ok_or_else(|| {
+        ground.plans.meant(&ground.config.namespace, name, version).await?.ok_or_else(|| {
             let name =
                 version.map_or_else(|| name.to_owned(), |version| format!("{name}:{version}"));
             Error::UnknownDefinition { name }

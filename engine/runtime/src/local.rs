@@ -97,6 +97,8 @@ pub struct Report {
     pub started_at: Timestamp,
     /// By the clock in use.
     pub finished_at: Timestamp,
+    /// How the clock in use read beside the system's.
+    pub readings: Readings,
 }
 
 /// Runs to the end.
@@ -141,6 +143,34 @@ pub async fn run(options: Options, registry: &Registry) -> Report {
 struct Clock {
     start: Timestamp,
     kind: ClockKind,
+    readings: Readings,
+}
+
+/// What the clock in use read at moments of the system's clock, in order: how a time taken
+/// elsewhere (an HTTP exchange) is told in the time of the run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Readings {
+    is_virtual: bool,
+    /// (system, in use): the start, and each jump of a virtual clock.
+    moments: Vec<(Timestamp, Timestamp)>,
+}
+
+impl Readings {
+    fn new(reading: Timestamp, is_virtual: bool) -> Self {
+        Self { is_virtual, moments: vec![(Timestamp::now(), reading)] }
+    }
+
+    /// What the clock in use read when the system's read `system`.
+    #[must_use]
+    pub fn at(&self, system: Timestamp) -> Timestamp {
+        let later = self.moments.partition_point(|(moment, _)| *moment <= system);
+        let known = self.moments.get(later.saturating_sub(1)).or_else(|| self.moments.first());
+        let Some((moment, reading)) = known else { return system };
+        if self.is_virtual {
+            return *reading;
+        }
+        reading.checked_add(system.duration_since(*moment)).unwrap_or(Timestamp::MAX)
+    }
 }
 
 #[derive(Debug)]
@@ -152,7 +182,7 @@ enum ClockKind {
 impl Clock {
     fn new(start: Timestamp, is_virtual: bool) -> Self {
         let kind = if is_virtual { ClockKind::Virtual } else { ClockKind::Real { since: boot() } };
-        Self { start, kind }
+        Self { start, kind, readings: Readings::new(start, is_virtual) }
     }
 
     fn now(&self) -> Timestamp {
@@ -169,7 +199,10 @@ impl Clock {
     /// Comes back at `due`: by sleeping, or by jumping there.
     async fn reach(&mut self, due: Timestamp) {
         match self.kind {
-            ClockKind::Virtual => self.start = self.start.max(due),
+            ClockKind::Virtual => {
+                self.start = self.start.max(due);
+                self.readings.moments.push((Timestamp::now(), self.start));
+            }
             ClockKind::Real { .. } => {
                 let wait = due.duration_since(self.now());
                 tokio::time::sleep(Duration::try_from(wait).unwrap_or(Duration::ZERO)).await;
@@ -300,6 +333,7 @@ impl Driver<'_> {
             emitted: told.emitted,
             started_at,
             finished_at,
+            readings: self.clock.readings,
         }
     }
 }
@@ -320,6 +354,12 @@ async fn reach(clock: &mut Clock, due: Option<Timestamp>) {
 }
 
 impl Report {
+    /// The report of a run that never began, because its definition or input was refused.
+    #[must_use]
+    pub fn rejected(error: Problem, at: Timestamp) -> Self {
+        Self::without_instance(Status::Rejected, Some(error), at)
+    }
+
     /// The report of a run that never began.
     fn without_instance(status: Status, error: Option<Problem>, at: Timestamp) -> Self {
         Self {
@@ -332,6 +372,33 @@ impl Report {
             emitted: Vec::new(),
             started_at: at,
             finished_at: at,
+            readings: Readings::new(at, true),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn a_virtual_clock_stands_still_between_its_jumps() {
+        let readings =
+            Readings { is_virtual: true, moments: vec![(at(100), at(0)), (at(110), at(3_600))] };
+        for (system, reading) in [(99, 0), (100, 0), (109, 0), (110, 3_600), (500, 3_600)] {
+            assert_eq!(readings.at(at(system)), at(reading), "{system}");
+        }
+    }
+
+    #[test]
+    fn a_real_clock_goes_on_from_where_it_was_set() {
+        let readings = Readings { is_virtual: false, moments: vec![(at(100), at(0))] };
+        for (system, reading) in [(100, 0), (107, 7)] {
+            assert_eq!(readings.at(at(system)), at(reading), "{system}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Compiled plans, by digest and by name; loaded from the store when they are first needed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use semver::Version;
@@ -177,6 +177,41 @@ impl Plans {
         Ok(self.shelf().named(namespace, name, version))
     }
 
+    /// The plan a caller from outside means by a name: that of `home`, else that of the only other
+    /// namespace that has the name. Asks the store once when unknown.
+    pub(crate) async fn meant(
+        &self,
+        home: &str,
+        name: &str,
+        version: Option<&str>,
+    ) -> Result<Option<Arc<Plan>>, Error> {
+        if let Some(plan) = self.shelf().meant(home, name, version) {
+            return Ok(Some(plan));
+        }
+        self.refresh().await?;
+        Ok(self.shelf().meant(home, name, version))
+    }
+
+    /// The namespace an event from outside is for: `home`, unless only one other namespace listens
+    /// to events of its type.
+    pub(crate) fn listening(&self, home: &str, event_type: &str) -> String {
+        let shelf = self.shelf();
+        let mut listening = shelf.routes.namespaces(event_type);
+        match (listening.contains(home), listening.pop_first(), listening.is_empty()) {
+            (false, Some(only), true) => only.to_owned(),
+            (true | false, _, _) => home.to_owned(),
+        }
+    }
+
+    /// `home`, then all other namespaces with definitions.
+    pub(crate) fn namespaces(&self, home: &str) -> Vec<String> {
+        let shelf = self.shelf();
+        let others: BTreeSet<&String> =
+            shelf.stored.iter().map(|stored| &stored.namespace).collect();
+        let others = others.into_iter().filter(|other| *other != home).cloned();
+        std::iter::once(home.to_owned()).chain(others).collect()
+    }
+
     /// The routes of an event; `correlate.from` is jq, so it runs on a thread with a large stack.
     pub(crate) async fn routes(
         &self,
@@ -202,6 +237,20 @@ pub(crate) struct Compiled {
 }
 
 impl Shelf {
+    fn meant(&self, home: &str, name: &str, version: Option<&str>) -> Option<Arc<Plan>> {
+        let mut namespaces: BTreeSet<&str> = self
+            .stored
+            .iter()
+            .filter(|stored| stored.name == name)
+            .map(|stored| stored.namespace.as_str())
+            .collect();
+        if namespaces.contains(home) {
+            return self.named(home, name, version);
+        }
+        let only = namespaces.pop_first().filter(|_| namespaces.is_empty())?;
+        self.named(only, name, version)
+    }
+
     fn named(&self, namespace: &str, name: &str, version: Option<&str>) -> Option<Arc<Plan>> {
         let of_name = self
             .stored

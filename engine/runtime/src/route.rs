@@ -62,6 +62,15 @@ impl Routes {
         }
     }
 
+    /// The namespaces whose definitions name this event type in a filter.
+    pub(crate) fn namespaces(&self, event_type: &str) -> BTreeSet<&str> {
+        let named = |shape: &Shape| {
+            shape.types.iter().flatten().any(|listened_to| listened_to == event_type)
+        };
+        let of_type = self.shapes.iter().filter(|(_, shape)| named(shape));
+        of_type.map(|((namespace, _), _)| namespace.as_str()).collect()
+    }
+
     /// The routes of an event within a namespace. A correlation that cannot be evaluated on it
     /// gives no route: such a wait cannot be meant.
     pub(crate) fn of(&self, namespace: &str, event: &CloudEvent) -> Vec<Route> {

@@ -162,10 +162,16 @@ async fn shown(app: &App, stored: &Stored, status: StatusCode) -> Result<Respons
     let (plan, journal) = if instance.is_terminal() {
         (None, Vec::new())
     } else {
-        let plan = app.engine.plan(&identity.definition, Some(&identity.version)).await?;
+        let plan = app.engine.plan(&identity.definition, Some(&identity.version)).await;
+        // A name that two namespaces share may mean another plan; then tasks have no names here.
+        let plan = match plan {
+            Ok(plan) if plan.digest == identity.digest => Some(plan),
+            Ok(_) | Err(engine::Error::UnknownDefinition { .. }) => None,
+            Err(error) => return Err(error.into()),
+        };
         let after = instance.revision.saturating_sub(limit::JOURNAL_TAIL).max(0);
         let journal = app.engine.journal(instance.id, after, limit::JOURNAL_TAIL).await?;
-        (Some(plan), journal)
+        (plan, journal)
     };
     let around = Surroundings { plan: plan.as_deref(), journal: &journal, children: &children };
     let shown = projection::instance(stored, &around);

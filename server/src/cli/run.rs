@@ -95,7 +95,7 @@ pub(super) async fn run(options: RunOptions) -> anyhow::Result<Exit> {
     let calls = recorder.lock().map(|calls| calls.clone()).unwrap_or_default();
     let report = match ended? {
         Ok(report) => report,
-        Err(problem) => rejected(*problem, options.start_at.unwrap_or_else(Timestamp::now)),
+        Err(problem) => Report::rejected(*problem, options.start_at.unwrap_or_else(Timestamp::now)),
     };
     let exit = match report.status {
         Status::Completed => Exit::Ok,
@@ -296,20 +296,6 @@ fn secrets(value: Value) -> anyhow::Result<BTreeMap<String, String>> {
     Ok(map.into_iter().map(|(name, value)| (name, text(value))).collect())
 }
 
-fn rejected(problem: Problem, at: Timestamp) -> Report {
-    Report {
-        status: Status::Rejected,
-        output: Value::Null,
-        error: Some(problem),
-        context: Value::Null,
-        tasks_run: Vec::new(),
-        tasks_cancelled: Vec::new(),
-        emitted: Vec::new(),
-        started_at: at,
-        finished_at: at,
-    }
-}
-
 /// The one JSON object, always with all its fields.
 fn object(report: &Report, calls: &[CallRecord]) -> Value {
     let error = report.error.as_ref().map(|error| {
@@ -325,6 +311,11 @@ fn object(report: &Report, calls: &[CallRecord]) -> Value {
         }
         shown
     });
+    // The plugs know the system's clock only.
+    let calls: Vec<CallRecord> = calls
+        .iter()
+        .map(|call| CallRecord { at: report.readings.at(call.at), ..call.clone() })
+        .collect();
     let emitted: Vec<Value> = report.emitted.iter().map(CloudEvent::envelope).collect();
     json!({
         "status": report.status,
@@ -355,7 +346,8 @@ mod tests {
 
     #[test]
     fn the_object_has_all_its_fields_always() {
-        let shown = object(&rejected(Problem::validation("no"), Timestamp::UNIX_EPOCH), &[]);
+        let shown =
+            object(&Report::rejected(Problem::validation("no"), Timestamp::UNIX_EPOCH), &[]);
         let names: Vec<&String> = shown.as_object().unwrap().keys().collect();
         assert_eq!(
             names,

@@ -37,6 +37,15 @@ pub(super) struct Purchase {
     pub(super) finished: bool,
 }
 
+/// Where the license of the played purchase lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct KeptLicense {
+    /// The license.
+    pub(super) license: PathBuf,
+    /// The public keys.
+    pub(super) jwks: PathBuf,
+}
+
 impl Place {
     /// Makes and locks the directory.
     ///
@@ -117,6 +126,22 @@ impl Place {
             })
             .and_then(|()| fs::rename(&part, &path))
             .with_context(|| format!("{} cannot be written", path.display()))
+    }
+
+    /// Writes the license of the played purchase and the keys to verify it with, so that it can be
+    /// verified while nothing runs.
+    pub(super) fn keep_license(
+        &self,
+        license: Option<&str>,
+        jwks: &serde_json::Value,
+    ) -> anyhow::Result<Option<KeptLicense>> {
+        let Some(license) = license else { return Ok(None) };
+        let kept = KeptLicense { license: self.join("license.jwt"), jwks: self.join("jwks.json") };
+        for (path, text) in [(&kept.license, license.to_owned()), (&kept.jwks, jwks.to_string())] {
+            fs::write(path, format!("{text}\n"))
+                .with_context(|| format!("{} cannot be written", path.display()))?;
+        }
+        Ok(Some(kept))
     }
 
     /// Removes everything in the directory, the lock last.

@@ -1,7 +1,6 @@
 //! One purchase, played as a customer would: through the API, the inbox and the acceptance of the
 //! terms. Everything goes over HTTP, so what is shown is what a portal sees.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
@@ -15,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::place::{Place, Purchase};
 use super::timeline::{self, Line};
 use crate::exit::{Exit, Stop};
+use crate::hook::Addresses;
 use crate::{client, limit};
 
 /// Longest time a played purchase may take; recovery after a kill settles calls within it.
@@ -36,8 +36,7 @@ const SOURCE: &str = "/portal";
 /// Who plays, and where.
 #[derive(Debug)]
 pub(super) struct Play<'a> {
-    pub(super) api: SocketAddr,
-    pub(super) portal: SocketAddr,
+    pub(super) addresses: Addresses,
     pub(super) token: Option<&'a str>,
     pub(super) vendors: &'a Sandbox,
     pub(super) place: &'a Place,
@@ -79,8 +78,8 @@ impl Play<'_> {
     /// Plays a purchase through, or the rest of one that was cut off.
     pub(super) async fn through(&self) -> anyhow::Result<Played> {
         let mut purchase = self.place.purchase()?;
-        let client =
-            client::new(&format!("http://{}", self.api)).context("the HTTP client cannot start")?;
+        let client = client::new(&format!("http://{}", self.addresses.api))
+            .context("the HTTP client cannot start")?;
         let deadline = Instant::now() + PLAY_TIMEOUT;
         let body = self.order(&purchase)?;
         let mut instance = self.start(&client, &purchase, &body, None).await?;
@@ -116,6 +115,8 @@ impl Play<'_> {
             .iter()
             .find(|product| product.eula_required && product.on_sale)
             .context("no product of the catalog needs accepted terms")?;
+        let portal = self.addresses.portal.context("the portal is not open")?;
+        let portal_url = format!("http://{portal}");
         Ok(json!({
             "purchase_id": purchase.purchase_id,
             "customer": {
@@ -128,7 +129,7 @@ impl Play<'_> {
             "sku": product.sku,
             "quantity": 25,
             "payment_method": "card_ok",
-            "portal_url": format!("http://{}", self.portal),
+            "portal_url": portal_url,
         }))
     }
 
@@ -157,7 +158,7 @@ impl Play<'_> {
         body: &Value,
         wait: Option<u64>,
     ) -> anyhow::Result<Value> {
-        let url = format!("http://{}/v1/definitions/{DEFINITION}/instances", self.api);
+        let url = format!("http://{}/v1/definitions/{DEFINITION}/instances", self.addresses.api);
         let mut request =
             client.post(url).header("idempotency-key", format!("\"{}\"", purchase.key)).json(body);
         if let Some(seconds) = wait {
@@ -175,7 +176,7 @@ impl Play<'_> {
         instance: &Value,
         deadline: Instant,
     ) -> anyhow::Result<Option<String>> {
-        let url = format!("http://{}{}", self.api, text(instance, "href"));
+        let url = format!("http://{}{}", self.addresses.api, text(instance, "href"));
         loop {
             let address = email(purchase);
             let mails = self.vendors.inbox();
@@ -214,7 +215,7 @@ impl Play<'_> {
             },
         });
         let request = client
-            .post(format!("http://{}/v1/events", self.api))
+            .post(format!("http://{}/v1/events", self.addresses.api))
             .header("content-type", "application/cloudevents+json")
             .header("prefer", "handling=strict")
             .body(event.to_string());
@@ -238,7 +239,7 @@ impl Play<'_> {
             lines.append(&mut timeline::tell(name.unwrap_or_default(), &rows));
             let children = next.get("children").and_then(Value::as_array);
             for child in children.into_iter().flatten() {
-                let url = format!("http://{}{}", self.api, text(child, "href"));
+                let url = format!("http://{}{}", self.addresses.api, text(child, "href"));
                 open.push(self.json(client.get(url)).await?);
             }
         }
@@ -253,8 +254,11 @@ impl Play<'_> {
         let mut rows = Vec::new();
         let mut after = Some(0);
         while let Some(from) = after {
-            let url =
-                format!("http://{}{href}/journal?after={from}&limit={}", self.api, limit::PAGE_MAX);
+            let url = format!(
+                "http://{}{href}/journal?after={from}&limit={}",
+                self.addresses.api,
+                limit::PAGE_MAX
+            );
             let page = self.json(client.get(url)).await?;
             for row in page.get("items").and_then(Value::as_array).into_iter().flatten() {
                 let at = row.get("at").cloned().unwrap_or_default();

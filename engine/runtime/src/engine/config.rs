@@ -10,7 +10,8 @@ use uuid::Uuid;
 pub struct Config {
     /// This node's stable id; a restart under the same id takes its buckets back at once.
     pub node: Uuid,
-    /// Namespace of everything that comes in by the API.
+    /// Namespace that comes first for what comes in by the API: a definition's name or an event type
+    /// that this namespace does not know means the one other namespace that does.
     pub namespace: String,
     /// How long a lease lasts without renewal.
     pub lease_ttl: Duration,

@@ -157,3 +157,26 @@ async fn lists_are_paged_newest_first() {
     assert_eq!(all, ids);
     assert_eq!(second.body["next_cursor"], Value::Null);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_definition_of_another_namespace_is_found_by_its_name() {
+    let door = Door::open(None).await;
+    let text = HEAR.replace("namespace: tenure", "namespace: elsewhere");
+    assert_eq!(door.post("/v1/definitions", &[YAML], text).await.status, 201);
+    let started = door.post(START, &[JSON, ("prefer", "wait=1")], r#"{"name":"a"}"#).await;
+    assert_eq!(started.body["definition"]["namespace"], json!("elsewhere"), "{started:?}");
+    assert_eq!(started.body["waiting_for"][0]["task"], json!("/do/0/ear"));
+    let heard = door.post("/v1/events", &[EVENT, ("prefer", "handling=strict")], word("e", "a"));
+    let heard = heard.await;
+    assert_eq!(heard.status, 202, "{heard:?}");
+    assert_eq!(door.get(heard.header("location")).await.status, 200);
+    let again = door.post(START, &[JSON], r#"{"name":"b"}"#).await;
+    assert_eq!(again.status, 201);
+    let listed = door.get("/v1/instances").await;
+    assert_eq!(listed.body["items"].as_array().unwrap().len(), 2, "{listed:?}");
+
+    // The server's own namespace comes first as soon as it knows the name.
+    assert_eq!(door.post("/v1/definitions", &[YAML], HEAR).await.status, 201);
+    let ours = door.post(START, &[JSON], r#"{"name":"c"}"#).await;
+    assert_eq!(ours.body["definition"]["namespace"], json!("tenure"), "{ours:?}");
+}
