@@ -54,6 +54,10 @@ impl Place {
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log);
+        // What was played to its end is not played again; the next start only finishes what is left.
+        if self.finished() {
+            command.arg("--quiet");
+        }
         if let Some(point) = point {
             command.env("TENURE_CRASH_POINT", point);
         }
@@ -64,6 +68,11 @@ impl Place {
             self.dir.join("log").display()
         );
         Ok(status.success())
+    }
+
+    fn finished(&self) -> bool {
+        std::fs::read_to_string(self.dir.join("data/purchase.json"))
+            .is_ok_and(|text| text.contains("\"finished\":true"))
     }
 
     /// What the vendors' ledgers hold.

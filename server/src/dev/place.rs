@@ -33,6 +33,8 @@ pub(super) struct Purchase {
     pub(super) key: String,
     /// Its business identity, short enough to be read out.
     pub(super) purchase_id: String,
+    /// Where its portal was when it began: part of the request, which must not change with a port.
+    pub(super) portal_url: String,
     /// Whether it came to its end.
     pub(super) finished: bool,
 }
@@ -97,7 +99,7 @@ impl Place {
     }
 
     /// The purchase to play: the one that was cut off, else a new one.
-    pub(super) fn purchase(&self) -> anyhow::Result<Purchase> {
+    pub(super) fn purchase(&self, portal_url: &str) -> anyhow::Result<Purchase> {
         let path = self.join(PURCHASE);
         if let Ok(text) = fs::read_to_string(&path)
             && let Ok(purchase) = serde_json::from_str::<Purchase>(&text)
@@ -109,7 +111,8 @@ impl Place {
         getrandom::fill(&mut bytes).context("the system gives no random bytes")?;
         let key = Uuid::from_bytes(bytes).to_string();
         let purchase_id = key.chars().take(8).collect();
-        let purchase = Purchase { key, purchase_id, finished: false };
+        let portal_url = portal_url.to_owned();
+        let purchase = Purchase { key, purchase_id, portal_url, finished: false };
         self.keep(&purchase)?;
         Ok(purchase)
     }
@@ -199,11 +202,12 @@ mod tests {
     fn a_purchase_cut_off_is_played_on_and_a_finished_one_is_not() {
         let root = scratch();
         let place = Place::take(&root).unwrap();
-        let mut first = place.purchase().unwrap();
-        assert_eq!(place.purchase().unwrap(), first);
+        let mut first = place.purchase("http://127.0.0.1:1").unwrap();
+        // Another port must not make it another request.
+        assert_eq!(place.purchase("http://127.0.0.1:2").unwrap(), first);
         first.finished = true;
         place.keep(&first).unwrap();
-        assert_ne!(place.purchase().unwrap().key, first.key);
+        assert_ne!(place.purchase("http://127.0.0.1:2").unwrap().key, first.key);
         fs::remove_dir_all(&root).unwrap();
     }
 
@@ -213,7 +217,7 @@ mod tests {
         assert!(!is_ours(&root));
         let place = Place::take(&root).unwrap();
         fs::create_dir(place.join("sandbox")).unwrap();
-        place.purchase().unwrap();
+        place.purchase("http://127.0.0.1:1").unwrap();
         place.clear().unwrap();
         assert!(is_ours(&root));
         assert_eq!(fs::read_dir(&root).unwrap().count(), 1);

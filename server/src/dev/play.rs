@@ -77,7 +77,8 @@ fn is_terminal(instance: &Value) -> bool {
 impl Play<'_> {
     /// Plays a purchase through, or the rest of one that was cut off.
     pub(super) async fn through(&self) -> anyhow::Result<Played> {
-        let mut purchase = self.place.purchase()?;
+        let portal = self.addresses.portal.context("the portal is not open")?;
+        let mut purchase = self.place.purchase(&format!("http://{portal}"))?;
         let client = client::new(&format!("http://{}", self.addresses.api))
             .context("the HTTP client cannot start")?;
         let deadline = Instant::now() + PLAY_TIMEOUT;
@@ -115,8 +116,6 @@ impl Play<'_> {
             .iter()
             .find(|product| product.eula_required && product.on_sale)
             .context("no product of the catalog needs accepted terms")?;
-        let portal = self.addresses.portal.context("the portal is not open")?;
-        let portal_url = format!("http://{portal}");
         Ok(json!({
             "purchase_id": purchase.purchase_id,
             "customer": {
@@ -129,7 +128,7 @@ impl Play<'_> {
             "sku": product.sku,
             "quantity": 25,
             "payment_method": "card_ok",
-            "portal_url": portal_url,
+            "portal_url": purchase.portal_url,
         }))
     }
 
