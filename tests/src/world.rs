@@ -51,7 +51,9 @@ pub fn definition(random: &mut Random) -> Value {
     let mut counter = 0;
     json!({
         "document": { "dsl": "1.0.3", "namespace": "world", "name": "random", "version": "1.0.0" },
-        "do": block(random, DEPTH_MAX, &mut counter),
+        "do": (0..6 + random.below(5))
+            .map(|_| task(random, DEPTH_MAX, &mut counter))
+            .collect::<Vec<_>>(),
     })
 }
 
@@ -59,7 +61,7 @@ pub fn definition(random: &mut Random) -> Value {
 const DEPTH_MAX: u32 = 3;
 
 fn block(random: &mut Random, depth: u32, counter: &mut u32) -> Vec<Value> {
-    (0..=random.below(3)).map(|_| task(random, depth, counter)).collect()
+    (0..2 + random.below(3)).map(|_| task(random, depth, counter)).collect()
 }
 
 fn task(random: &mut Random, depth: u32, counter: &mut u32) -> Value {
@@ -84,18 +86,18 @@ fn task(random: &mut Random, depth: u32, counter: &mut u32) -> Value {
 }
 
 fn simple(random: &mut Random, number: u32) -> Map<String, Value> {
-    let task = match random.below(8) {
-        0 => json!({ "set": { "n": number, "seen": "${ $context }" } }),
-        1..=3 => {
+    let task = match random.below(24) {
+        0..=2 => json!({ "set": { "n": number, "seen": "${ $context }" } }),
+        3..=11 => {
             let class = random.pick(&["keyed", "natural", "lookup", "once", "often"]);
             json!({ "call": format!("world.{class}:1.0.0@default"), "with": { "n": number } })
         }
-        4 => json!({ "wait": { "seconds": 5 } }),
-        5 => json!({ "listen": { "to": { "one": {
+        12..=15 => json!({ "wait": { "seconds": 5 } }),
+        16..=19 => json!({ "listen": { "to": { "one": {
             "with": { "type": "world.event" },
             "correlate": { "n": { "from": ".data.n", "expect": "${ 7 }" } },
         } } } }),
-        6 => {
+        20..=22 => {
             json!({ "emit": { "event": { "with": { "type": "world.emitted", "data": { "n": number } } } } })
         }
         _ => json!({ "raise": { "error": {
@@ -258,20 +260,21 @@ impl<'a> World<'a> {
             Command::SetTimer { timer, due } => _ = self.timers.insert(timer.0, *due),
             Command::ClearTimer { timer } => _ = self.timers.remove(&timer.0),
             Command::OpenWait(wait) => {
-                let fits = !random.one_in(3);
-                self.possible.push(Event::EventArrived {
-                    wait: wait.wait,
-                    event: CloudEvent {
+                // Sometimes an event that does not fit comes first.
+                let others = if random.one_in(3) { vec![8, 7] } else { vec![7] };
+                for n in others {
+                    let event = CloudEvent {
                         specversion: "1.0".to_owned(),
-                        id: random.next().to_string(),
+                        id: random.bits().to_string(),
                         source: "/world".to_owned(),
                         kind: "world.event".to_owned(),
-                        rest: object(json!({ "data": { "n": if fits { 7 } else { 8 } } })),
-                    },
-                });
+                        rest: object(json!({ "data": { "n": n } })),
+                    };
+                    self.possible.push(Event::EventArrived { wait: wait.wait, event });
+                }
             }
             Command::StartChild(start) => {
-                let result = match random.below(3) {
+                let result = match random.below(8) {
                     0 => ChildResult::Faulted { error: Problem::runtime("the child failed") },
                     _ => ChildResult::Completed { output: json!({ "child": "done" }) },
                 };
@@ -287,14 +290,16 @@ impl<'a> World<'a> {
 
 fn outcome(random: &mut Random) -> Outcome {
     let detail = "the world says so".to_owned();
-    match random.below(12) {
-        0 => Outcome::Unknown { detail },
-        1 => Outcome::NotSent { detail },
-        2 => Outcome::Rejected { reason: Reason::Throttled, detail, retry_after_ms: Some(700) },
-        3 => Outcome::Rejected { reason: Reason::Invalid, detail, retry_after_ms: None },
-        4 => Outcome::Declined { class: DeclineClass::Soft, code: "51".to_owned(), detail },
-        5 => Outcome::Rejected { reason: Reason::Config, detail, retry_after_ms: None },
-        _ => Outcome::Done { output: json!({ "answer": random.below(100) }) },
+    match random.below(40) {
+        0..=4 => Outcome::Unknown { detail },
+        5 | 6 => Outcome::NotSent { detail },
+        7..=10 => {
+            Outcome::Rejected { reason: Reason::Throttled, detail, retry_after_ms: Some(700) }
+        }
+        11 => Outcome::Rejected { reason: Reason::Invalid, detail, retry_after_ms: None },
+        12 => Outcome::Declined { class: DeclineClass::Soft, code: "51".to_owned(), detail },
+        13 => Outcome::Rejected { reason: Reason::Config, detail, retry_after_ms: None },
+        14.. => Outcome::Done { output: json!({ "answer": random.below(100) }) },
     }
 }
 
