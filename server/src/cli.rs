@@ -280,5 +280,8 @@ mod tests {
         let stop = anyhow::Error::new(Stop::new(Exit::Conflict, "x")).context("y");
         assert_eq!(exit_of(&stop), Exit::Conflict);
         assert_eq!(exit_of(&anyhow::anyhow!("x")), Exit::Failure);
+        let newer = migrate_room::Error::TooNew { version: 9, known: 1 };
+        assert_eq!(exit_of(&anyhow::Error::new(newer)), Exit::Conflict);
+        assert_eq!(exit_of(&anyhow::Error::new(ladder::Error::NoServer)), Exit::Unavailable);
     }
 }

@@ -61,8 +61,14 @@ impl Database {
     ///
     /// # Errors
     /// When the schema is newer, or a migration fails.
-    pub async fn migrate(&self, locking: Locking) -> Result<i64, migrate::Error> {
-        migrate::migrate(&self.found.url, locking).await?;
+    pub async fn migrate(&self, locking: Locking) -> anyhow::Result<i64> {
+        let url = self.found.url.clone();
+        // On a thread of its own: sqlx's migrator is not `Send` in the compiler's eyes, and who embeds
+        // this server wants to spawn it.
+        let handle = tokio::runtime::Handle::current();
+        let migrated =
+            tokio::task::spawn_blocking(move || handle.block_on(migrate::migrate(&url, locking)));
+        migrated.await.context("the migration broke off")??;
         Ok(migrate::newest())
     }
 

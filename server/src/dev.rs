@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use tenure_adapters::Settings;
-use tenure_adapters::sandbox::Sandbox;
+use tenure_adapters::sandbox::{Sandbox, Vendor};
 use tenure_portal::PortalConfig;
 use tenure_store::migrate::Locking;
 use tokio::net::TcpListener;
@@ -225,6 +225,7 @@ impl Up {
             provider: database.provider(),
             grade,
             definitions: &names,
+            vendors: &sandbox::addresses(&vendors),
             live,
         };
         let banner = banner.text();
@@ -267,7 +268,8 @@ impl Up {
         if options.once {
             return Ok(Exit::Ok);
         }
-        term::data(&banner::next(&self.addresses))?;
+        let zuora = self.vendors.base_url(Vendor::Zuora);
+        term::data(&banner::next(&self.addresses, &zuora))?;
         hooks.stop.cancelled().await;
         Ok(Exit::Ok)
     }

@@ -38,3 +38,9 @@ pub async fn open(address: SocketAddr, directory: &Path) -> anyhow::Result<Sandb
 pub fn inbox_address(vendors: &Sandbox) -> Option<SocketAddr> {
     vendors.base_url(Vendor::Mailgun).strip_prefix("http://")?.parse().ok()
 }
+
+/// The vendors by name, with their addresses.
+#[must_use]
+pub fn addresses(vendors: &Sandbox) -> Vec<(&'static str, String)> {
+    Vendor::ALL.iter().map(|vendor| (vendor.name(), vendors.base_url(*vendor))).collect()
+}

@@ -15,6 +15,7 @@ pub(super) struct Banner<'a> {
     pub(super) provider: &'a str,
     pub(super) grade: char,
     pub(super) definitions: &'a [String],
+    pub(super) vendors: &'a [(&'static str, String)],
     pub(super) live: usize,
 }
 
@@ -27,6 +28,9 @@ impl Banner<'_> {
         if let Some(inbox) = self.addresses.sandbox {
             rows.push(("Inbox", format!("http://{inbox}  (what the sandbox vendors delivered)")));
         }
+        let vendors: Vec<String> =
+            self.vendors.iter().map(|(name, url)| format!("{name} {url}")).collect();
+        rows.push(("Vendors", vendors.join(", ")));
         let root = self.root.display();
         rows.push(("Database", self.provider.to_owned()));
         rows.push(("Durability", format!("{}: {}", self.grade, meaning(self.grade))));
@@ -81,7 +85,7 @@ pub(super) fn played(played: &Played, addresses: &Addresses, kept: Option<&KeptL
 }
 
 /// What to try next.
-pub(super) fn next(addresses: &Addresses) -> String {
+pub(super) fn next(addresses: &Addresses, zuora: &str) -> String {
     let mut text = String::from("\nTry next:\n");
     if let Some(portal) = addresses.portal {
         text.push_str(&format!(
@@ -92,7 +96,10 @@ pub(super) fn next(addresses: &Addresses) -> String {
         text.push_str(&format!("  - read the mails that were sent: http://{inbox}\n"));
     }
     text.push_str(&format!(
-        "  - tenure definition list --server http://{api}\n  - kill -9 {pid}, then the same \
+        "  - let billing lose its next answer after the effect, and buy again:\n      curl -X PUT \
+         {zuora}/sandbox/faults -H 'content-type: application/json' -d \
+         '[{{\"operation\":\"createOrder\",\"kind\":\"effect_then_timeout\"}}]'\n      what happened \
+         there, by key: curl {zuora}/sandbox/ledger\n  - tenure definition list --server http://{api}\n  - kill -9 {pid}, then the same \
          command again: nothing happens twice\n\nCtrl-C stops.\n",
         pid = std::process::id(),
         api = addresses.api
