@@ -145,10 +145,8 @@ fn composite(random: &mut Random, depth: u32, counter: &mut u32) -> Map<String, 
 }
 
 fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(map) => map,
-        other => unreachable!("tasks are objects, not {other}"),
-    }
+    let Value::Object(map) = value else { unreachable!("tasks are objects, not {value}") };
+    map
 }
 
 /// An instance in its surroundings: what it asked for, and what may come back.

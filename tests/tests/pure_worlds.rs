@@ -18,10 +18,8 @@ fn walk(number: u64) -> Vec<(usize, bool)> {
     let mut random = Random::new(number);
     let text = definition(&mut random).to_string();
     let source = Source { name: format!("definition-{number}.json"), text };
-    let plan = match compile(&source, &catalog()) {
-        Ok((plan, _)) => plan,
-        Err(found) => panic!("definition {number}: {}\n{}", found.render(false), source.text),
-    };
+    let compiled = compile(&source, &catalog()).map_err(|found| found.render(false));
+    let (plan, _) = compiled.expect("a generated definition compiles");
     let walks = (0..WALKS_OF_A_DEFINITION).map(|turn| {
         let mut events = Random::new(number * WALKS_OF_A_DEFINITION + turn);
         let mut plain = World::new(&plan, false);

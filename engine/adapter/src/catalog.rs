@@ -144,31 +144,31 @@ mod tests {
         }
     }
 
-    fn check(reference: &str, expected: Result<&str, ResolveError>) {
+    fn check(reference: &str, expected: &Result<&str, ResolveError>) {
         let catalog = Catalog::new([
             manifest("zuora.createOrder", "1.2.0"),
             manifest("zuora.createOrder", "1.10.0"),
             manifest("zuora.createOrder", "2.0.0"),
         ]);
         let found = catalog.resolve(reference).map(|m| m.version.as_str());
-        assert_eq!(found, expected, "{reference}");
+        assert_eq!(&found, expected, "{reference}");
     }
 
     #[test]
     fn references_resolve_to_the_newest_that_fits() {
-        check("zuora.createOrder:1.2.0@default", Ok("1.2.0"));
-        check("zuora.createOrder:1@default", Ok("1.10.0"));
-        check("zuora.createOrder", Ok("2.0.0"));
+        check("zuora.createOrder:1.2.0@default", &Ok("1.2.0"));
+        check("zuora.createOrder:1@default", &Ok("1.10.0"));
+        check("zuora.createOrder", &Ok("2.0.0"));
     }
 
     #[test]
     fn what_is_unknown_is_named() {
         let known = ["1.2.0", "1.10.0", "2.0.0"].map(str::to_owned).to_vec();
-        check("zuora.createOrder:3.0.0", Err(ResolveError::UnknownVersion { known }));
+        check("zuora.createOrder:3.0.0", &Err(ResolveError::UnknownVersion { known }));
         check(
             "zuora.createOder",
-            Err(ResolveError::UnknownName { near: vec!["zuora.createOrder".to_owned()] }),
+            &Err(ResolveError::UnknownName { near: vec!["zuora.createOrder".to_owned()] }),
         );
-        check("a.b@elsewhere", Err(ResolveError::UnknownCatalog("elsewhere".to_owned())));
+        check("a.b@elsewhere", &Err(ResolveError::UnknownCatalog("elsewhere".to_owned())));
     }
 }

@@ -134,7 +134,7 @@ impl<'c, 'n> Compiler<'c, 'n> {
         self.unreachable(&tasks, &body, &flow, root);
         let definition_json = root.to_json();
         Some(Plan {
-            document: definition.document.clone(),
+            document: definition.document.clone()?,
             digest: digest::digest(&definition_json),
             definition: definition_json,
             tasks,

@@ -55,7 +55,7 @@ impl Parser<'_> {
             self.document_metadata(metadata);
         }
         Some(Definition {
-            document: document?,
+            document,
             business_key: metadata
                 .and_then(|node| node.get("businessKey"))
                 .map(|entry| &entry.node),

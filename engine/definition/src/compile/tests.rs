@@ -177,6 +177,16 @@ fn six_mistakes_are_six_findings_at_their_places() {
 }
 
 #[test]
+fn a_broken_document_does_not_hide_the_mistakes_of_its_tasks() {
+    let text = "document: {dsl: 1.0.3, namespace: a, name: b}\ndo:\n  - one: {set: {a: '${ $nope }'}, then: nowhere}\n";
+    let found = run(text).unwrap_err();
+    let places: Vec<_> =
+        found.items.iter().map(|item| (item.code, item.span.line, item.span.column)).collect();
+    let expected = [("missing-field", 1, 11), ("unknown-variable", 3, 24), ("unknown-task", 3, 41)];
+    assert_eq!(places, expected, "\n{}", found.render(false));
+}
+
+#[test]
 fn mistakes_of_documents_are_found() {
     let check = |text: &str, expected: &[(&str, usize, usize)]| {
         let found = run(text).unwrap_err();

@@ -7,7 +7,8 @@ use crate::read::{Entry, Node};
 /// A definition whose shape is right, apart from what the findings say.
 #[derive(Debug)]
 pub(crate) struct Definition<'n> {
-    pub(crate) document: Document,
+    /// `None` when a finding says why: the rest is looked at all the same.
+    pub(crate) document: Option<Document>,
     /// `document.metadata`.
     pub(crate) business_key: Option<&'n Node>,
     pub(crate) zone: Option<&'n Node>,
