@@ -1,7 +1,7 @@
 //! The HTTP door: routes, and what every request passes before it reaches one.
 //!
 //! A handler reads the request, asks the engine one thing and projects the answer; it decides
-//! nothing. Every failure is a [`Refusal`](crate::problem::Refusal).
+//! nothing. Every failure is a [`crate::problem::Refusal`].
 
 use std::sync::Arc;
 

@@ -41,7 +41,7 @@ pub struct ServeOptions {
     /// Namespace that comes first when a name is known in several
     #[arg(long, default_value = core::NAMESPACE)]
     pub namespace: String,
-    /// TOML file with the vendors' accounts: [zuora], [salesforce], [marketo], [mailgun]
+    /// TOML file with the accounts at the vendors: a table each for zuora, salesforce, marketo, mailgun
     #[arg(long, value_name = "FILE")]
     pub connections: Option<PathBuf>,
     /// Folder of the license signing key and the issued licenses
