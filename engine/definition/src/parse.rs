@@ -142,6 +142,15 @@ impl Parser<'_> {
                 .help("use an IANA name like Europe/Berlin");
         }
         self.metadata_without_effect(node, &["exclusive", "onCancel", "compensate", "migrateFrom"]);
+        self.metadata_passed_over(node, &["expect", "searchable", "sensitive", "schedule"]);
+    }
+
+    /// Keys of ours that do no harm without their effect, but would be missed.
+    pub(super) fn metadata_passed_over(&mut self, node: &Node, keys: &[&str]) {
+        for entry in keys.iter().filter_map(|key| node.get(key)) {
+            let what = format!("metadata.{}", entry.key);
+            self.no_effect_yet(&entry.at, &what, "it may stay: a later version will honor it");
+        }
     }
 
     /// Keys that promise something this server does not do yet must not be passed over.
@@ -249,6 +258,9 @@ impl Parser<'_> {
             self.report
                 .error("missing-field", &node.at, "a schedule starts instances by something")
                 .help("give one of every, cron, after, on");
+        } else {
+            let instead = "start instances through the API; `tenure run --trigger` plays `on`";
+            self.no_effect_yet(&node.at, "a schedule on the server", instead);
         }
         let read = self.read_mode(node);
         Some(Schedule { every: leaf("every"), cron: leaf("cron"), after: leaf("after"), on, read })
@@ -395,6 +407,14 @@ impl Parser<'_> {
         self.report
             .error("not-supported-yet", at, format!("{what} is not supported yet"))
             .label("known to the language, but not done here yet")
+            .help(instead);
+    }
+
+    /// Understood and kept, but nothing comes of it in this version.
+    fn no_effect_yet(&mut self, at: &Place, what: &str, instead: &str) {
+        self.report
+            .warning("without-effect", at, format!("{what} has no effect yet"))
+            .label("understood, but nothing comes of it in this version")
             .help(instead);
     }
 

@@ -112,6 +112,7 @@ impl Parser<'_> {
     fn task_metadata<'n>(&mut self, metadata: &'n Node, task: &Node) -> Option<&'n Node> {
         self.object_of_any(metadata, "metadata")?;
         self.metadata_without_effect(metadata, &["exclusive", "compensate", "onCancel"]);
+        self.metadata_passed_over(metadata, &["expect", "searchable", "sensitive"]);
         let entry = metadata.get("idempotencyKey")?;
         if task.get("call").is_none() {
             self.report
