@@ -66,7 +66,7 @@ pub struct DevOptions {
     /// vendors take free ports
     #[arg(long, value_name = "HOST:PORT", value_parser = cli::address)]
     pub sandbox: Option<SocketAddr>,
-    /// Data directory [default: /var/lib/tenure for root, else ~/.local/share/tenure]
+    /// Data directory [default: /var/lib/tenure/dev for root, else ~/.local/share/tenure/dev]
     #[arg(long, env = "TENURE_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
     /// Folder of definitions (NAME/workflow.yaml) instead of the built-in ones
@@ -134,12 +134,20 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 /// # Errors
 /// When the directory, a port, the database or a definition refuses; each says what to do.
 pub async fn run(options: DevOptions, mut hooks: Hooks) -> anyhow::Result<Exit> {
-    let root = database::data_dir(options.data_dir.as_deref());
+    let root = options
+        .data_dir
+        .clone()
+        // Beside what `tenure serve` keeps: a reset must never reach a signing key in use there.
+        .unwrap_or_else(|| database::data_dir(None).join("dev"));
     if options.reset {
         return reset(&root, options.yes).await;
     }
     let token = options.token.find()?;
     bind::check(options.api, token.as_ref())?;
+    if let Some(portal) = options.portal {
+        // A token protects the API, not the portal's pages, which buy with it.
+        bind::check(portal, None)?;
+    }
     let place = Place::take(&root)?;
     let doors = Doors::open(&options, &place).await?;
     let database = Database::open(place.root()).await?;

@@ -45,7 +45,7 @@ pub struct ServeOptions {
     #[arg(long, value_name = "FILE")]
     pub connections: Option<PathBuf>,
     /// Folder of the license signing key and the issued licenses
-    #[arg(long, value_name = "DIR", default_value = "/var/lib/tenure/license")]
+    #[arg(long, value_name = "DIR", default_value_os_t = tenure_store::ladder::default_data_dir().join("license"))]
     pub license_dir: PathBuf,
     /// Folder of mail templates that replace the built-in ones
     #[arg(long, value_name = "DIR")]

@@ -7,9 +7,10 @@ use serde_json::{Map, Value, json};
 use tenure_adapter::Problem;
 use tenure_definition::Plan;
 
-use crate::limit::BUSINESS_KEY_BYTES_MAX;
+use crate::limit::{BUSINESS_KEY_BYTES_MAX, JSON_DEPTH_MAX};
+use crate::outside::is_deeper_than;
 use crate::step::scope::StartScope;
-use crate::{Identity, Instance, InstanceId, Parent, Status};
+use crate::{Identity, Instance, InstanceId, Parent, Status, secret};
 
 /// A start that passed the checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +41,11 @@ pub struct Start {
 /// # Errors
 /// A `validation` or `expression` problem; `data.errors` lists each violation with its pointer.
 pub fn admit(plan: &Plan, input: &Value) -> Result<Admission, Problem> {
+    if is_deeper_than(input, JSON_DEPTH_MAX) {
+        return Err(Problem::validation(format!(
+            "the input is nested deeper than {JSON_DEPTH_MAX}: flatten it"
+        )));
+    }
     if let Some(schema) = &plan.input.schema {
         schema.check(input).map_err(|violations| {
             let errors: Vec<Value> = violations
@@ -77,6 +83,11 @@ pub fn admit(plan: &Plan, input: &Value) -> Result<Admission, Problem> {
             key.len()
         )));
     }
+    if key.chars().any(char::is_control) {
+        return Err(Problem::validation(
+            "metadata.businessKey must not give control characters for this input",
+        ));
+    }
     Ok(Admission { business_key: Some(key) })
 }
 
@@ -87,7 +98,8 @@ fn at_pointer(pointer: &str) -> &str {
 impl Start {
     /// The pending instance: revision 0, nothing run yet.
     #[must_use]
-    pub fn into_instance(self, plan: &Plan) -> Instance {
+    pub fn into_instance(mut self, plan: &Plan) -> Instance {
+        secret::disarm(&mut self.input);
         let identity = Identity {
             namespace: plan.document.namespace.clone(),
             definition: plan.document.name.clone(),

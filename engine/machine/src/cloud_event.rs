@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::limit::JSON_DEPTH_MAX;
+use crate::outside::is_deeper_than;
+
 /// A CloudEvent. Extension attributes are kept as received.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CloudEvent {
@@ -63,6 +66,12 @@ impl CloudEvent {
             if value.is_empty() {
                 return Err(format!("{name} must not be empty"));
             }
+            if value.chars().any(char::is_control) {
+                return Err(format!("{name} must not hold control characters"));
+            }
+        }
+        if self.rest.values().any(|value| is_deeper_than(value, JSON_DEPTH_MAX)) {
+            return Err(format!("the event is nested deeper than {JSON_DEPTH_MAX}: flatten it"));
         }
         Ok(())
     }

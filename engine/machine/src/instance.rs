@@ -227,6 +227,10 @@ pub struct Effect {
     pub attempts: u32,
     /// Unknown outcomes under this key that no look-up has disproved.
     pub unknowns: u32,
+    /// Look-ups that said *absent*, under all keys.
+    pub absences: u32,
+    /// Attempts in a row that were never sent.
+    pub unsent: u32,
 }
 
 /// Where a call stands.

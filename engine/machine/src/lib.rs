@@ -19,6 +19,7 @@ pub mod secret;
 pub mod transition;
 
 mod admit;
+mod outside;
 mod step;
 
 pub use admit::{Admission, Start, admit};

@@ -20,5 +20,20 @@ pub const UNKNOWNS_MAX: u32 = 8;
 /// Longest settle time; the settle time doubles with every further unknown outcome up to this.
 pub const SETTLE_MAX_MS: u64 = 3_600_000;
 
-/// Longest delay between attempts of a rejected call; a vendor's `retry_after` may exceed it.
+/// Longest delay between attempts of a rejected call that we choose ourselves.
 pub const CALL_DELAY_MAX_MS: u64 = 3_600_000;
+
+/// Times a look-up may say *absent* for one effect, each followed by another attempt, before a
+/// person is asked: a vendor whose books lag looks like that.
+pub const ABSENCES_MAX: u32 = 4;
+
+/// Attempts in a row that were never sent before a person is asked. Load alone makes some: they do
+/// not use up the vendor's retries.
+pub const UNSENT_MAX: u32 = 100;
+
+/// Deepest nesting of a value that comes in from outside. What we wrap around it must still be
+/// readable by every JSON parser (the usual limit is 128).
+pub const JSON_DEPTH_MAX: usize = 100;
+
+/// Longest wish of a vendor (`retry_after`) that is honored; a longer one is cut to this.
+pub const RETRY_AFTER_MAX_MS: u64 = 7 * 24 * 3_600_000;

@@ -16,6 +16,7 @@ use tenure_adapter::Problem;
 use tenure_definition::Plan;
 
 use crate::instance::{Activity, CallPhase, TryPhase};
+use crate::outside::harmless;
 use crate::{
     ChildResult, Event, Fact, FrameId, Instance, InstanceId, Stale, Status, Step, TimerId,
 };
@@ -31,7 +32,7 @@ pub fn step(plan: &Plan, instance: &Instance, event: &Event, at: Timestamp) -> S
         return Step::Stale(Stale::Ended);
     }
     let mut mover = Mover::new(plan, instance.clone(), at);
-    match mover.take(event) {
+    match mover.take(&harmless(event)) {
         Ok(()) => Step::Moved(Box::new(mover.into_transition())),
         Err(stale) => Step::Stale(stale),
     }
@@ -118,7 +119,7 @@ impl Mover<'_> {
             }
             Purpose::AttemptTimeout => self.attempt_timed_out(frame),
             Purpose::RetryTry => self.retry_body(frame),
-            Purpose::ResendCall => self.send(frame),
+            Purpose::ResendCall => self.resend(frame),
             Purpose::Settled => self.settled(frame),
         }
         Ok(())

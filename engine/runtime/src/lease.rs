@@ -73,6 +73,25 @@ pub(crate) async fn take(
     Ok(Hold { fence: lease.fence, buckets, until: asked + ttl, term: 0 })
 }
 
+/// Renews the lease under our own epoch, or begins an epoch of our own. Another process under this
+/// node's id moves the epoch too: the two then fence each other, visibly, instead of sharing one.
+async fn renew(
+    store: &dyn Store,
+    node: Uuid,
+    ttl: Duration,
+    own: Option<Fence>,
+) -> tenure_store::port::Result<Hold> {
+    let hold = take(store, node, ttl, false).await?;
+    if own == Some(hold.fence) {
+        return Ok(hold);
+    }
+    tracing::error!(
+        epoch = hold.fence.epoch,
+        "the epoch moved without us: taken over, or another process runs under this node's id"
+    );
+    take(store, node, ttl, true).await
+}
+
 /// Keeps the lease for as long as it is polled.
 pub(crate) async fn keep(
     store: Arc<dyn Store>,
@@ -82,12 +101,14 @@ pub(crate) async fn keep(
 ) {
     let mut failures = 0;
     let mut term = 0;
+    // Only an epoch this process made is its own: under another one somebody else writes too.
+    let mut own = publish.borrow().as_ref().map(|hold| hold.fence);
     let mut next = ttl / RENEWALS_PER_TTL;
     loop {
         tokio::time::sleep(next).await;
         let before = publish.borrow().clone();
         let window = before.as_ref().map_or(ttl, |hold| hold.until.saturating_sub(boot()));
-        let renewal = take(&*store, node, ttl, false);
+        let renewal = renew(&*store, node, ttl, own);
         let asked = boot();
         match tokio::time::timeout(window, renewal).await {
             Ok(Ok(mut hold)) => {
@@ -102,6 +123,7 @@ pub(crate) async fn keep(
                     );
                 }
                 hold.term = term;
+                own = Some(hold.fence);
                 publish.send_replace(Some(hold));
                 next = (ttl / RENEWALS_PER_TTL).saturating_sub(boot().saturating_sub(asked));
                 continue;

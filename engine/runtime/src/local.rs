@@ -306,6 +306,7 @@ impl Driver<'_> {
 
     fn report(self, started_at: Timestamp, stopped: Option<Problem>) -> Report {
         let finished_at = self.clock.now();
+        let stopped = stopped.or_else(|| self.world.incident());
         let (root, told) = self.world.into_end();
         let Instance { status, context, .. } = root;
         let (status, output, error) = match (stopped, status) {

@@ -55,6 +55,15 @@ async fn batch(ground: &Ground) -> bool {
         let key = (row.instance, row.ordinal);
         match carry(ground, row).await {
             Ok(()) => settled.push(key),
+            Err(Error::Store(error @ tenure_store::Error::Corrupt { .. })) => {
+                // Repeating cannot help, and it would block everything behind it for ever.
+                tracing::error!(
+                    instance = %key.0,
+                    error = &error as &dyn std::error::Error,
+                    "a command can never be delivered; it is given up"
+                );
+                settled.push(key);
+            }
             Err(error) => {
                 tracing::warn!(
                     instance = %key.0,

@@ -218,6 +218,17 @@ impl Plans {
         namespace: &str,
         event: &CloudEvent,
     ) -> Result<Vec<Route>, Error> {
+        let routes = self.known_routes(namespace, event).await?;
+        if !routes.is_empty() {
+            return Ok(routes);
+        }
+        // Another node may have registered who waits for it: an event without a route is kept and
+        // never found.
+        self.refresh().await?;
+        self.known_routes(namespace, event).await
+    }
+
+    async fn known_routes(&self, namespace: &str, event: &CloudEvent) -> Result<Vec<Route>, Error> {
         let shelf = self.shelf();
         let (namespace, event) = (namespace.to_owned(), event.clone());
         self.steppers.run(move || shelf.routes.of(&namespace, &event)).await.map_err(|undone| {

@@ -93,7 +93,7 @@ pub(super) async fn run(options: RunOptions) -> anyhow::Result<Exit> {
     let scratch = tempdir()?;
     let ended = run_in(&options, &recorder, scratch.path()).await;
     let calls = recorder.lock().map(|calls| calls.clone()).unwrap_or_default();
-    let report = match ended? {
+    let report = match ended.or_else(refused)? {
         Ok(report) => report,
         Err(problem) => Report::rejected(*problem, options.start_at.unwrap_or_else(Timestamp::now)),
     };
@@ -106,6 +106,11 @@ pub(super) async fn run(options: RunOptions) -> anyhow::Result<Exit> {
     if let (Status::Rejected, Some(error)) = (report.status, &report.error) {
         term::talk(&format!("rejected: {}", error.detail.as_ref().unwrap_or(&error.title)));
     }
+    if let (Status::Waiting, Some(task)) = (report.status, report.tasks_run.last()) {
+        term::talk(&format!(
+            "still waiting, and nothing more can happen; the last task that began is {task}"
+        ));
+    }
     let shown = object(&report, &calls);
     match options.output.output {
         // One line for pipes, indented for people; the object is the same.
@@ -117,6 +122,16 @@ pub(super) async fn run(options: RunOptions) -> anyhow::Result<Exit> {
 
 /// The report, or the problem a definition was refused with (its findings are on stderr by then).
 type Ended = Result<Report, Box<Problem>>;
+
+/// Input, events or secrets that cannot be used reject the run, like a definition that cannot.
+fn refused(error: anyhow::Error) -> anyhow::Result<Ended> {
+    match error.downcast_ref::<Stop>() {
+        Some(stop) if stop.exit == Exit::Invalid => {
+            Ok(Err(Box::new(Problem::validation(stop.message.clone()))))
+        }
+        Some(_) | None => Err(error),
+    }
+}
 
 async fn run_in(
     options: &RunOptions,

@@ -166,7 +166,7 @@ fn six_mistakes_are_six_findings_at_their_places() {
       wait: {days: many}
 ",
         &[
-            ("missing-field", 2, 5),
+            ("unknown-field", 3, 7),
             ("unknown-variable", 5, 25),
             ("unknown-field", 6, 7),
             ("bad-expression", 9, 27),

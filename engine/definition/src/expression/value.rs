@@ -4,7 +4,7 @@ use jaq_json::{Map, Num, Val};
 use serde_json::{Number, Value};
 
 /// Deepest nesting of a value that goes in or out.
-const DEPTH_MAX: usize = 128;
+const DEPTH_MAX: usize = 100;
 /// Most values (objects, arrays and scalars) in a result.
 const NODES_MAX: usize = 200_000;
 /// Most bytes of text in a result.

@@ -165,11 +165,21 @@ impl Parser<'_> {
 
     fn without_kind(&mut self, entry: &Entry, entries: &[Entry]) {
         let kinds: Vec<&str> = KINDS.iter().map(|(kind, _)| *kind).collect();
-        let near = entries.iter().find_map(|field| did_you_mean(&field.key, kinds.iter().copied()));
+        let near = entries
+            .iter()
+            .find_map(|field| Some((field, did_you_mean(&field.key, kinds.iter().copied())?)));
+        if let Some((field, help)) = near {
+            let message = format!("the task `{}` has no field `{}`", entry.key, field.key);
+            self.report
+                .error("unknown-field", &field.at, message)
+                .label("not a kind of task")
+                .help(help);
+            return;
+        }
         self.report
             .error("missing-field", &entry.at, format!("the task `{}` does nothing", entry.key))
             .label("it has no kind")
-            .help(near.unwrap_or_else(|| format!("give it one of {}", kinds.join(", "))));
+            .help(format!("give it one of {}", kinds.join(", ")));
     }
 
     fn body<'n>(&mut self, kind: &str, node: &'n Node, task: &'n Node) -> Kind<'n> {

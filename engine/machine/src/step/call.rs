@@ -12,7 +12,10 @@ use uuid::Uuid;
 
 use super::mover::{Mover, Work};
 use crate::instance::{Activity, CallPhase, Effect, Incident};
-use crate::limit::{CALL_DELAY_MAX_MS, SEND_WINDOW_MAX_MS, SETTLE_MAX_MS, UNKNOWNS_MAX};
+use crate::limit::{
+    ABSENCES_MAX, CALL_DELAY_MAX_MS, RETRY_AFTER_MAX_MS, SEND_WINDOW_MAX_MS, SETTLE_MAX_MS,
+    UNKNOWNS_MAX, UNSENT_MAX,
+};
 use crate::{CallId, Command, Fact, FrameId, Intent, Stale, key};
 
 impl<'a> Mover<'a> {
@@ -30,7 +33,9 @@ impl<'a> Mover<'a> {
             Problem::validation(format!(
                 "{} does not take these arguments: {}",
                 call.function.name,
-                first.map(|f| format!("{}: {}", f.pointer, f.message)).unwrap_or_default()
+                first
+                    .map(|f| format!("/{}: {}", f.pointer.trim_start_matches('/'), f.message))
+                    .unwrap_or_default()
             ))
         })?;
         let visit = self.instance.visits.get(&position).copied().unwrap_or(0);
@@ -45,6 +50,8 @@ impl<'a> Mover<'a> {
             send_by: self.at,
             attempts: 0,
             unknowns: 0,
+            absences: 0,
+            unsent: 0,
         };
         // Replaced by `send` in this same step.
         let phase = CallPhase::Sent { call: CallId(0) };
@@ -182,15 +189,30 @@ impl<'a> Mover<'a> {
         self.note(Some(task), Fact::LookupReturned { key, lookup: lookup.clone() });
         match lookup {
             Lookup::Happened { outcome } => self.decide(frame, outcome, None),
-            Lookup::Absent => {
-                if let Some((effect, _)) = self.effect_mut(frame) {
-                    effect.unknowns = 0;
-                }
-                self.send(frame);
-            }
+            Lookup::Absent => self.absent(frame),
             Lookup::Unknown { detail } => self.settle(frame, detail, None),
         }
         Ok(())
+    }
+
+    /// The vendor proves that it did not happen. One whose books lag says so again and again: after
+    /// a few times only a person can tell.
+    fn absent(&mut self, frame: FrameId) {
+        let Some((effect, _)) = self.effect_mut(frame) else { return };
+        effect.unknowns = 0;
+        effect.absences += 1;
+        if effect.absences > ABSENCES_MAX {
+            self.stick(frame, "unknown", "it was sent and looked up as absent again and again");
+        } else {
+            self.send(frame);
+        }
+    }
+
+    /// The delay before an attempt is over. With an earlier attempt in doubt the key may have
+    /// expired meanwhile, so the same question is asked as after settling.
+    pub(super) fn resend(&mut self, frame: FrameId) {
+        let in_doubt = self.effect_mut(frame).is_some_and(|(effect, _)| effect.unknowns > 0);
+        if in_doubt { self.settled(frame) } else { self.send(frame) }
     }
 
     /// The settle time is over: the vendor is no longer acting.
@@ -223,6 +245,11 @@ impl<'a> Mover<'a> {
 
     /// What an outcome means for the call.
     fn decide(&mut self, frame: FrameId, outcome: &Outcome, until: Option<Timestamp>) {
+        if !matches!(outcome, Outcome::NotSent { .. })
+            && let Some((effect, _)) = self.effect_mut(frame)
+        {
+            effect.unsent = 0;
+        }
         match outcome {
             Outcome::Done { output } => {
                 self.resolve(frame);
@@ -235,9 +262,23 @@ impl<'a> Mover<'a> {
             Outcome::Rejected { reason, detail, retry_after_ms } => {
                 self.rejected(frame, *reason, detail, *retry_after_ms);
             }
-            Outcome::NotSent { detail } => self.rejected(frame, Reason::Transient, detail, None),
+            Outcome::NotSent { detail } => self.not_sent(frame, detail),
             Outcome::Unknown { detail } => self.settle(frame, detail, until),
         }
+    }
+
+    /// No byte left: the same key again, and none of the vendor's retries used up.
+    fn not_sent(&mut self, frame: FrameId, detail: &str) {
+        let Some((effect, manifest)) = self.effect_mut(frame) else { return };
+        effect.attempts = effect.attempts.saturating_sub(1);
+        effect.unsent += 1;
+        let unsent = effect.unsent;
+        if unsent > UNSENT_MAX {
+            return self.stick(frame, "not-sent", detail);
+        }
+        let grown = manifest.retry.delay_ms.saturating_mul(1_u64 << unsent.min(6));
+        let timer = self.set_timer(self.at + millis(grown.min(CALL_DELAY_MAX_MS)));
+        self.set_call_phase(frame, CallPhase::Delay { timer });
     }
 
     /// The vendor proves that *this attempt* did nothing. Whether the effect happened may still be
@@ -279,7 +320,8 @@ impl<'a> Mover<'a> {
             }
         }
         let grown = manifest.retry.delay_ms.saturating_mul(1_u64 << retries.min(20));
-        let delay = grown.min(CALL_DELAY_MAX_MS).max(after_ms.unwrap_or(0));
+        let wish = after_ms.unwrap_or(0).min(RETRY_AFTER_MAX_MS);
+        let delay = grown.min(CALL_DELAY_MAX_MS).max(wish);
         let spread = i64::try_from(delay / 10).unwrap_or(0);
         let jitter = self.derived(frame.0, retries, spread);
         let due = self.at + millis(delay) + SignedDuration::from_millis(jitter);
@@ -303,13 +345,15 @@ impl<'a> Mover<'a> {
         let Some((effect, manifest)) = self.effect_mut(frame) else { return };
         effect.unknowns += 1;
         let (key, unknowns) = (effect.key, effect.unknowns);
+        let absences = effect.absences;
         if unknowns > UNKNOWNS_MAX {
             return self.stick(frame, "unknown", detail);
         }
         if manifest.class == EffectClass::AtMostOnce {
             return self.stick(frame, "unknown", detail);
         }
-        let grown = manifest.settle_ms.saturating_mul(1_u64 << (unknowns - 1).min(20));
+        let doublings = (unknowns - 1).saturating_add(absences).min(20);
+        let grown = manifest.settle_ms.saturating_mul(1_u64 << doublings);
         let until = until.unwrap_or(at).max(at + millis(grown.min(SETTLE_MAX_MS)));
         let timer = self.set_timer(until);
         self.set_call_phase(frame, CallPhase::Settling { timer });

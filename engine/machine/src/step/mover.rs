@@ -232,6 +232,9 @@ impl<'a> Mover<'a> {
         };
         if in_doubt {
             self.instance.abandoned.insert(effect.position.clone(), effect);
+        } else {
+            // Rejected: a key the vendor has refused is not presented again.
+            self.instance.visits.insert(effect.position, effect.visit + 1);
         }
     }
 

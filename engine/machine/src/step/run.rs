@@ -452,11 +452,26 @@ impl Mover<'_> {
             Flow::Continue => self.plan.next_in_block(task),
             Flow::Exit => None,
             Flow::Task(next) => Some(next),
-            Flow::End => return self.end_workflow(output),
+            Flow::End => {
+                self.leave_ancestors(parent);
+                return self.end_workflow(output);
+            }
         };
         match next {
             Some(task) => self.push(Work::Enter { task, raw: output, parent, branch }),
             None => self.push(Work::ScopeEnd { parent, branch, output }),
+        }
+    }
+
+    /// `end` from inside: the tasks around it end with it and are not cancelled; what runs beside
+    /// them is.
+    fn leave_ancestors(&mut self, parent: Option<FrameId>) {
+        let mut next = parent;
+        while let Some(id) = next {
+            self.cancel_below(id);
+            let frame = self.drop_frame(id);
+            next = frame.parent;
+            self.release(frame.activity);
         }
     }
 
@@ -554,6 +569,9 @@ fn merge(base: &Value, branches: &[Value]) -> Value {
 fn sentence(what: &str, found: &[tenure_definition::schema::Violation]) -> String {
     found.first().map_or_else(
         || format!("the {what} does not fit its schema"),
-        |first| format!("the {what} does not fit its schema: {}: {}", first.pointer, first.message),
+        |first| {
+            let pointer = if first.pointer.is_empty() { "/" } else { &first.pointer };
+            format!("the {what} does not fit its schema: {pointer}: {}", first.message)
+        },
     )
 }

@@ -151,13 +151,83 @@ fn a_rejection_after_unknown_proves_nothing_about_the_first_attempt() {
 }
 
 #[test]
-fn what_was_not_sent_is_sent_again_under_a_key_that_met_nobody() {
+fn what_was_not_sent_keeps_its_key_and_uses_up_no_retry_of_the_vendor() {
     let mut run = start("lookup");
     let first = run.call();
-    run.end(&first, Outcome::NotSent { detail: "no route".to_owned() });
-    run.fire();
+    for _ in 0..20 {
+        let intent = run.call();
+        assert_eq!(intent.key, first.key);
+        run.end(&intent, Outcome::NotSent { detail: "the queue is long".to_owned() });
+        run.fire();
+    }
     run.done(json!("ok"));
     assert_eq!(run.output(), json!("ok"));
+}
+
+#[test]
+fn what_is_never_sent_becomes_an_incident_in_the_end() {
+    let mut run = start("keyed");
+    for _ in 0..=100 {
+        let intent = run.call();
+        run.end(&intent, Outcome::NotSent { detail: "no route".to_owned() });
+        if run.instance.incidents().next().is_some() {
+            return;
+        }
+        run.fire();
+    }
+    panic!("it is tried for ever");
+}
+
+#[test]
+fn a_key_that_expired_while_a_rejected_resend_waited_was_sent_again() {
+    let mut run = start("keyed");
+    let first = run.call();
+    run.end(&first, unknown());
+    run.fire();
+    let second = run.call();
+    run.end(&second, throttled(Some(KEY_LIFE_MS)));
+    run.fire();
+    assert!(run.calls().is_empty(), "the vendor has forgotten the key: look first");
+    assert_eq!(run.lookup().key, first.key);
+}
+
+#[test]
+fn books_that_lag_behind_made_a_mail_go_out_for_ever() {
+    let mut run = start("lookup");
+    let mut sent = 0;
+    while run.instance.incidents().next().is_none() {
+        let intent = run.call();
+        sent += 1;
+        assert!(sent < 50, "the limit holds");
+        run.end(&intent, unknown());
+        run.fire();
+        run.looked_up(Lookup::Absent);
+    }
+    assert_eq!(sent, 5);
+}
+
+#[test]
+fn a_rejected_key_was_presented_again_after_a_cancelled_delay() {
+    let mut run = Run::start(
+        "  - t:\n      try: [ { c: { call: 'bank.keyed:1.0.0@default', with: { amount: 5 }, timeout: { after: PT1S } } } ]\n      catch: { retry: { delay: PT1S, limit: { attempt: { count: 3 } } } }",
+    );
+    let first = run.call();
+    run.end(&first, throttled(Some(60_000)));
+    run.fire(); // the task's timeout, before the delay is over
+    run.fire(); // the retry's delay
+    assert_ne!(run.call().key, first.key);
+}
+
+#[test]
+fn an_answer_nested_too_deeply_to_be_stored_counts_as_unreadable() {
+    let mut run = start("lookup");
+    let mut deep = json!("x");
+    for _ in 0..120 {
+        deep = json!([deep]);
+    }
+    run.done(deep);
+    run.fire();
+    run.lookup();
 }
 
 #[test]
@@ -211,6 +281,13 @@ fn a_call_cancelled_in_doubt_is_continued_by_the_retry_and_never_repeated() {
     assert_eq!(run.lookup().key, first.key);
     run.looked_up(Lookup::Happened { outcome: Outcome::Done { output: json!("once") } });
     assert_eq!(run.output(), json!("once"));
+}
+
+#[test]
+fn a_marker_in_a_vendors_answer_gave_away_a_secret() {
+    let mut run = start("natural");
+    run.done(json!({ "name": tenure_machine::secret::marker("zuora") }));
+    assert_eq!(run.output()["name"], json!("\u{FFFD}secret:zuora\u{E001}"));
 }
 
 #[test]

@@ -59,6 +59,22 @@ fn exit_ends_the_scope_and_end_ends_the_workflow() {
 }
 
 #[test]
+fn tasks_around_an_end_end_with_it_and_only_what_runs_beside_them_is_cancelled() {
+    let mut run = Run::start(
+        "
+  - f:
+      fork:
+        branches:
+          - slow: { wait: PT1H }
+          - fast: { do: [ { w: { wait: PT1S } }, { stop: { set: { x: 1 }, then: end } } ] }
+  - never: { set: { x: 2 } }",
+    );
+    run.fire();
+    assert_eq!(run.output(), json!({ "x": 1 }));
+    assert_eq!(run.cancelled(), ["slow"]);
+}
+
+#[test]
 fn each_turn_reads_the_output_of_the_one_before_and_exit_ends_one_turn() {
     let sum = "
   - init: { set: { total: 0 } }

@@ -49,3 +49,17 @@ fn input_from_and_output_as_frame_the_workflow() {
     let run = Run::start_with(head, "  - a: { set: { n: '${ .n * 10 }' } }", json!({ "n": 1 }));
     assert_eq!(run.output(), json!({ "result": 20 }));
 }
+
+#[test]
+fn what_could_not_be_read_again_is_refused_at_the_door() {
+    let plan = plan_with("", "  - a: { set: { x: 1 } }");
+    let mut deep = json!(1);
+    for _ in 0..101 {
+        deep = json!({ "in": deep });
+    }
+    assert_eq!(admit(&plan, &deep).unwrap_err().status, 400);
+    let mut event = crate::kit::event("paid", json!(1));
+    assert!(event.check().is_ok());
+    event.id = "a\u{0}b".to_owned();
+    assert!(event.check().is_err());
+}

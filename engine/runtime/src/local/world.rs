@@ -148,6 +148,20 @@ impl World {
         (self.root().clone(), self.told)
     }
 
+    /// What only an operator could resolve, and in a local run nobody can.
+    pub(super) fn incident(&self) -> Option<Problem> {
+        self.members.values().find_map(|member| {
+            let (task, incident) = member.instance.incidents().next()?;
+            let words = format!("{}: {}", incident.fingerprint, incident.detail);
+            let mut problem = match incident.fingerprint.split_once(':') {
+                Some(("config", _)) => Problem::configuration(words),
+                Some(_) | None => Problem::runtime(words),
+            };
+            problem.instance = Some(member.plan.task(task).pointer.clone());
+            Some(problem)
+        })
+    }
+
     /// Queues an event for an instance.
     pub(super) fn arrive(&mut self, instance: InstanceId, event: Event) {
         self.ready.push_back(Work { instance, event, kept: None });
