@@ -69,6 +69,8 @@ fn effect() -> Effect {
         send_by: Timestamp::UNIX_EPOCH,
         attempts: 2,
         unknowns: 0,
+        absences: 0,
+        unsent: 0,
     }
 }
 

@@ -202,6 +202,8 @@ pub(crate) fn call(checkpoint: &mut Checkpoint, key: Uuid, phase: CallPhase) {
         send_by: checkpoint.at,
         attempts: 1,
         unknowns: 0,
+        absences: 0,
+        unsent: 0,
     };
     push(checkpoint, Activity::Call { effect, phase });
 }
