@@ -68,7 +68,8 @@ pub(crate) async fn load(ground: Arc<Ground>, mut requests: Requests) {
         let mut stored = read(&ground, &ids).await;
         for (instance, turn) in wanted.drain(..) {
             let found = match stored.remove(&instance) {
-                Some(read) => with_plan(&ground, read).await,
+                Some(Ok(read)) => with_plan(&ground, read).await,
+                Some(Err(unreadable)) => Found::Unusable(unreadable),
                 None => Found::Missing,
             };
             if ground.spine.send(Message::Loaded { instance, turn, found }).await.is_err() {
@@ -78,13 +79,27 @@ pub(crate) async fn load(ground: Arc<Ground>, mut requests: Requests) {
     }
 }
 
-async fn read(ground: &Ground, ids: &[InstanceId]) -> HashMap<InstanceId, Instance> {
+/// What was read of each instance; an instance that does not exist is not among them.
+type Rows = HashMap<InstanceId, Result<Instance, String>>;
+
+async fn read(ground: &Ground, ids: &[InstanceId]) -> Rows {
     let mut tries = 0;
     loop {
         match ground.store.load(ids).await {
             Ok(rows) => {
-                return rows.into_iter().map(|row| (row.instance.id, row.instance)).collect();
+                return rows.into_iter().map(|row| (row.instance.id, Ok(row.instance))).collect();
             }
+            // One unreadable row must not keep the others of its batch from moving.
+            Err(error @ tenure_store::Error::Corrupt { .. }) => match ids {
+                [only] => return Rows::from([(*only, Err(error.to_string()))]),
+                several => {
+                    let mut rows = Rows::new();
+                    for id in several {
+                        rows.extend(Box::pin(read(ground, &[*id])).await);
+                    }
+                    return rows;
+                }
+            },
             Err(error) => {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,

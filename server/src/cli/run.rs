@@ -18,7 +18,7 @@ use tenure_runtime::local::{self, Report, Status};
 use super::{Output, read};
 use crate::exit::{Exit, Stop};
 use crate::term::{self, Format};
-use crate::{sandbox, stack};
+use crate::{connection, sandbox, stack};
 
 /// The sandbox of a run takes free ports: nobody opens its inbox.
 const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -27,8 +27,8 @@ const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   tenure run hello.yaml --input '{\"name\": \"Ada\"}'
-  tenure run eula.yaml --input @input.json --events @accepted.json --clock virtual
-  tenure run order.yaml --resolve api.example.com=http://127.0.0.1:9000 --secrets @secrets.json
+  tenure run approval.yaml --input @input.json --events @approved.json --clock virtual
+  tenure run order.yaml --connections test.toml --resolve rest.zuora.com=http://127.0.0.1:9000
   tenure run workflows/purchase-direct/workflow.yaml --with workflows/eula/workflow.yaml \\
       --with workflows/license-emit/workflow.yaml --input @purchase.json --sandbox
 
@@ -62,8 +62,11 @@ pub(super) struct RunOptions {
     #[arg(long, value_name = "NAME=http://HOST:PORT", value_parser = resolution)]
     resolve: Vec<(String, SocketAddr)>,
     /// Start a sandbox that plays the vendors while it runs
-    #[arg(long)]
+    #[arg(long, conflicts_with = "connections")]
     sandbox: bool,
+    /// TOML file with the accounts at the vendors, as for `tenure serve`
+    #[arg(long, value_name = "FILE")]
+    connections: Option<PathBuf>,
     #[command(flatten)]
     output: Output,
 }
@@ -146,12 +149,16 @@ async fn run_in(
     let mut settings = Settings {
         resolve: options.resolve.iter().cloned().collect(),
         recorder: Some(Arc::clone(recorder)),
+        // A key of this run's own: what it signs is worth nothing outside.
+        license_dir: Some(scratch.join("license")),
         ..Settings::default()
     };
+    if let Some(path) = &options.connections {
+        settings.connections = connection::read(path)?;
+    }
     let vendors = if options.sandbox {
         let vendors = sandbox::open(ANY_PORT, &scratch.join("sandbox")).await?;
         settings.connections = vendors.settings().connections;
-        settings.license_dir = Some(scratch.join("license"));
         Some(vendors)
     } else {
         None

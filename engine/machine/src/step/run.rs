@@ -10,7 +10,8 @@ use tenure_definition::{Task, TaskId};
 use super::mover::{Mover, Work};
 use crate::bucket::Bucket;
 use crate::instance::{Activity, Frame, TryPhase};
-use crate::limit::TASKS_PER_STEP_MAX;
+use crate::limit::{JSON_DEPTH_MAX, TASKS_PER_STEP_MAX};
+use crate::outside::is_deeper_than;
 use crate::{ChildStart, CloudEvent, Command, Fact, FrameId, InstanceId, Status, key};
 
 impl Mover<'_> {
@@ -174,8 +175,10 @@ impl Mover<'_> {
         }
         let Some(from) = &task.input.from else { return Ok(raw.clone()) };
         let scope = self.vars(parent, branch).task(task, raw, self.at).input(raw);
-        from.eval(raw, &scope)
-            .map_err(|detail| Problem::expression(format!("input.from: {detail}")))
+        let input = from
+            .eval(raw, &scope)
+            .map_err(|detail| Problem::expression(format!("input.from: {detail}")))?;
+        storable(input, "input.from")
     }
 
     fn set_task_timeout(&mut self, frame: FrameId, task: &Task) -> Result<(), Problem> {
@@ -205,9 +208,10 @@ impl Mover<'_> {
         template: &Template,
         what: &str,
     ) -> Result<Value, Problem> {
-        template
+        let value = template
             .eval(&self.frame(frame).input, &self.frame_vars(frame))
-            .map_err(|detail| Problem::expression(format!("{what}: {detail}")))
+            .map_err(|detail| Problem::expression(format!("{what}: {detail}")))?;
+        storable(value, what)
     }
 
     /// Starts what a task does. Tasks that need no waiting end at once.
@@ -428,6 +432,7 @@ impl Mover<'_> {
                 .check(&output)
                 .map_err(|found| Problem::validation(sentence("output", &found)))?;
         }
+        let output = storable(output, "the output")?;
         let Some(transform) = &task.export.transform else { return Ok((output, None)) };
         let context = transform
             .eval(&output, &self.frame_vars(id).output(&output))
@@ -437,7 +442,7 @@ impl Mover<'_> {
                 .check(&context)
                 .map_err(|found| Problem::validation(sentence("export", &found)))?;
         }
-        Ok((output, Some(context)))
+        Ok((output, Some(storable(context, "export.as")?)))
     }
 
     fn follow(
@@ -563,6 +568,15 @@ fn merge(base: &Value, branches: &[Value]) -> Value {
         }
     }
     merged
+}
+
+/// What is kept must be readable again: every level of nesting is one of its readers' stack.
+fn storable(value: Value, what: &str) -> Result<Value, Problem> {
+    if is_deeper_than(&value, JSON_DEPTH_MAX) {
+        let words = format!("{what}: the value is nested deeper than {JSON_DEPTH_MAX}");
+        return Err(Problem::expression(words));
+    }
+    Ok(value)
 }
 
 /// The first violation in words.

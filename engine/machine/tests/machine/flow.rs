@@ -175,6 +175,16 @@ fn a_failing_branch_fails_the_fork_and_cancels_the_others() {
 }
 
 #[test]
+fn a_value_that_grows_deeper_with_every_turn_fails_before_it_cannot_be_read_again() {
+    let tasks = "
+  - init: { set: { in: 0 } }
+  - wrap: { fork: { branches: [ { same: { set: '${ . }' } } ] } }
+  - again: { set: '${ . }', then: wrap }";
+    let error = Run::start(tasks).error();
+    assert!(error.detail.unwrap().contains("nested deeper than 100"));
+}
+
+#[test]
 fn wait_ends_when_due_and_never_early() {
     let mut run = Run::start("  - a: { wait: { minutes: 5 } }");
     let (timer, _) = run.timer();

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
+use serde::de::DeserializeOwned;
 use tenure_machine::bucket::Bucket;
 use tenure_machine::{InstanceId, TimerId};
 use uuid::Uuid;
@@ -52,12 +53,12 @@ pub(super) async fn mail(
             .await
     })
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            let event = serde_json::from_str(&row.body).map_err(|e| corrupt(VERB, e))?;
-            Ok(Mail { id: row.id, instance: InstanceId(row.instance_id), event })
-        })
-        .collect()
+    let readable = rows.into_iter().filter_map(|row| {
+        let instance = InstanceId(row.instance_id);
+        let event = readable(VERB, instance, &row.body)?;
+        Some(Mail { id: row.id, instance, event })
+    });
+    Ok(readable.collect())
 }
 
 /// See [`crate::Store::timers`].
@@ -99,12 +100,23 @@ pub(super) async fn outbox(
         sqlx::query_file!("queries/outbox_list.sql", &buckets, limit).fetch_all(&store.pool).await
     })
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            let command = serde_json::from_str(&row.command).map_err(|e| corrupt(VERB, e))?;
-            Ok(OutboxRow { instance: InstanceId(row.instance_id), ordinal: row.ordinal, command })
-        })
-        .collect()
+    let readable = rows.into_iter().filter_map(|row| {
+        let instance = InstanceId(row.instance_id);
+        let command = readable(VERB, instance, &row.command)?;
+        Some(OutboxRow { instance, ordinal: row.ordinal, command })
+    });
+    Ok(readable.collect())
+}
+
+/// One row that cannot be read must not hold up all the others: it is left where it is, and told.
+fn readable<T: DeserializeOwned>(verb: &str, instance: InstanceId, text: &str) -> Option<T> {
+    match serde_json::from_str(text) {
+        Ok(value) => Some(value),
+        Err(error) => {
+            tracing::error!(verb, %instance, %error, "a row cannot be read and is passed over");
+            None
+        }
+    }
 }
 
 /// See [`crate::Store::settle_outbox`].

@@ -105,3 +105,16 @@ async fn waits_inside_a_saved_listen_survive_reading() {
     assert_eq!(world.commit(next).await, Committed::Yes);
     assert_eq!(world.loaded(instance.id).await, expected);
 }
+
+#[tokio::test]
+async fn a_mail_that_cannot_be_read_held_up_all_the_others() {
+    let world = World::new().await;
+    let broken = world.started("broken").await;
+    world.meddle("update mail set body = '{'").await;
+    let sound = world.started("sound").await;
+    let readable: Vec<_> = world.mail().await.into_iter().map(|mail| mail.instance).collect();
+    assert_eq!(readable, [sound.id]);
+    // It is still there, and still a reason to live: nothing is thrown away.
+    assert_eq!(world.count("select count(*) from mail").await, 2);
+    assert!(!orphans(&world).await.contains(&broken.id));
+}
