@@ -54,7 +54,10 @@ async fn license(dir: &Path) -> anyhow::Result<String> {
     };
     let adapter = registry.adapter("license.emit").expect("licenses are always on offer");
     match adapter.perform(&request).await {
-        Outcome::Done { output } => Ok(output["jws"].as_str().unwrap_or_default().to_owned()),
+        Outcome::Done { output } => {
+            let jws = output.get("jws").and_then(serde_json::Value::as_str);
+            Ok(jws.expect("the output holds the license").to_owned())
+        }
         other @ (Outcome::Rejected { .. }
         | Outcome::Declined { .. }
         | Outcome::NotSent { .. }
