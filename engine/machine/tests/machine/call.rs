@@ -134,6 +134,7 @@ fn a_new_try_after_a_proven_rejection_takes_the_next_generation() {
     run.end(&second, throttled(None));
     run.fire();
     let third = run.call();
+    assert!(third.key != second.key && third.key != first.key, "every try is one of its own");
     run.end(&third, throttled(None));
     assert_eq!(run.error().status, 429, "two retries, then the definition decides");
 }
