@@ -144,9 +144,14 @@ pub async fn run(options: DevOptions, mut hooks: Hooks) -> anyhow::Result<Exit> 
     }
     let token = options.token.find()?;
     bind::check(options.api, token.as_ref())?;
-    if let Some(portal) = options.portal {
+    if let Some(portal) = options.portal
+        && !portal.ip().is_loopback()
+    {
         // A token protects the API, not the portal's pages, which buy with it.
-        bind::check(portal, None)?;
+        let message = format!(
+            "--portal {portal} is not loopback, and nothing protects the portal's pages; bind 127.0.0.1"
+        );
+        return Err(Stop::new(Exit::Usage, message).into());
     }
     let place = Place::take(&root)?;
     let doors = Doors::open(&options, &place).await?;
