@@ -55,15 +55,6 @@ async fn batch(ground: &Ground) -> bool {
         let key = (row.instance, row.ordinal);
         match carry(ground, row).await {
             Ok(()) => settled.push(key),
-            Err(Error::Store(error @ tenure_store::Error::Corrupt { .. })) => {
-                // Repeating cannot help, and it would block everything behind it for ever.
-                tracing::error!(
-                    instance = %key.0,
-                    error = &error as &dyn std::error::Error,
-                    "a command can never be delivered; it is given up"
-                );
-                settled.push(key);
-            }
             Err(error) => {
                 tracing::warn!(
                     instance = %key.0,
@@ -172,7 +163,14 @@ async fn try_start(
     let start_key = Some(start_key);
     let start = Start { id, business_key, start_key, input, parent, at };
     let new = NewInstance { instance: start.into_instance(&plan), fingerprint };
-    Ok(match ground.store.start(&new, at).await? {
+    let started = match ground.store.start(&new, at).await {
+        // Repeating cannot help: refused, so that the parent hears of it instead of waiting for ever.
+        Err(error @ tenure_store::Error::Corrupt { .. }) => {
+            return Ok(Err(Problem::runtime(format!("this child cannot be stored: {error}"))));
+        }
+        started => started?,
+    };
+    Ok(match started {
         Started::New => Ok(()),
         Started::Existing(other) | Started::KeyReused(other) if other == id => Ok(()),
         Started::Existing(other) | Started::KeyReused(other) => Err(Problem::runtime(format!(
