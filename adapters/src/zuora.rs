@@ -88,6 +88,7 @@ fn unanswered(outcome: &Outcome) -> Lookup {
         | Outcome::Declined { detail, .. }
         | Outcome::NotSent { detail }
         | Outcome::Unknown { detail } => detail.clone(),
+        Outcome::Failed { error } => error.detail.clone().unwrap_or_else(|| error.title.clone()),
     };
     Lookup::Unknown { detail }
 }

@@ -297,7 +297,10 @@ fn outcome(random: &mut Random) -> Outcome {
         11 => Outcome::Rejected { reason: Reason::Invalid, detail, retry_after_ms: None },
         12 => Outcome::Declined { class: DeclineClass::Soft, code: "51".to_owned(), detail },
         13 => Outcome::Rejected { reason: Reason::Config, detail, retry_after_ms: None },
-        14.. => Outcome::Done { output: json!({ "answer": random.below(100) }) },
+        14 => {
+            Outcome::Failed { error: Problem::standard("communication", 404, "Not Found", detail) }
+        }
+        15.. => Outcome::Done { output: json!({ "answer": random.below(100) }) },
     }
 }
 

@@ -7,7 +7,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package, Package
 /// Our crates from the bottom up, and the rooms each may stand on.
 ///
 /// Development dependencies are free: a test may look upward.
-const FLOORS: [(&str, u8, &[&str]); 9] = [
+const FLOORS: [(&str, u8, &[&str]); 10] = [
     ("tenure-adapter", 0, &[]),
     ("tenure-definition", 1, &["tenure-adapter"]),
     ("tenure-machine", 2, &["tenure-adapter", "tenure-definition"]),
@@ -18,14 +18,20 @@ const FLOORS: [(&str, u8, &[&str]); 9] = [
         4,
         &["tenure-adapter", "tenure-definition", "tenure-machine", "tenure-store"],
     ),
+    (
+        "tenure-author",
+        5,
+        &["tenure-adapter", "tenure-definition", "tenure-machine", "tenure-runtime"],
+    ),
     // The portal is a customer of the HTTP API: it sees no room of ours.
     ("tenure-portal", 0, &[]),
     (
         "tenure-server",
-        5,
+        6,
         &[
             "tenure-adapter",
             "tenure-adapters",
+            "tenure-author",
             "tenure-definition",
             "tenure-machine",
             "tenure-portal",
@@ -35,10 +41,11 @@ const FLOORS: [(&str, u8, &[&str]); 9] = [
     ),
     (
         "tenure-tests",
-        6,
+        7,
         &[
             "tenure-adapter",
             "tenure-adapters",
+            "tenure-author",
             "tenure-definition",
             "tenure-machine",
             "tenure-portal",

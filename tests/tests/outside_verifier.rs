@@ -60,6 +60,7 @@ async fn license(dir: &Path) -> anyhow::Result<String> {
         }
         other @ (Outcome::Rejected { .. }
         | Outcome::Declined { .. }
+        | Outcome::Failed { .. }
         | Outcome::NotSent { .. }
         | Outcome::Unknown { .. }) => anyhow::bail!("no license: {other:?}"),
     }

@@ -15,6 +15,7 @@ fn kind(outcome: &Outcome) -> String {
             None => format!("{reason:?}"),
         },
         Outcome::Declined { class, code, .. } => format!("declined {class:?} {code}"),
+        Outcome::Failed { error } => format!("failed {}", error.status),
         Outcome::NotSent { .. } => "not sent".to_owned(),
         Outcome::Unknown { .. } => "unknown".to_owned(),
     }

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::Problem;
+
 /// The result of one attempt of a call.
 ///
 /// An adapter classifies by what the vendor *proves*. Everything unproven is
@@ -32,6 +34,12 @@ pub enum Outcome {
         code: String,
         /// The gateway's words.
         detail: String,
+    },
+    /// It was answered, and the answer is an error of the language (`call: http` and a status of
+    /// 404): it goes to the definition as it is, and the engine tries nothing again.
+    Failed {
+        /// The error; `instance` is set by the machine.
+        error: Problem,
     },
     /// Failed before the first byte left this machine.
     NotSent {

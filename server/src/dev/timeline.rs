@@ -98,6 +98,7 @@ fn returned(outcome: &Outcome) -> String {
         Outcome::Done { .. } => "done".to_owned(),
         Outcome::Rejected { detail, .. } => format!("rejected: {detail}"),
         Outcome::Declined { code, detail, .. } => format!("declined ({code}): {detail}"),
+        Outcome::Failed { error } => format!("answered with an error: {}", words(error)),
         Outcome::NotSent { detail } => format!("not sent: {detail}"),
         Outcome::Unknown { detail } => format!("outcome unknown: {detail}"),
     }

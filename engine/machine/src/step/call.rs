@@ -259,6 +259,10 @@ impl<'a> Mover<'a> {
                 self.resolve(frame);
                 self.fail_frame(frame, Problem::declined(*class, code, detail.clone()));
             }
+            Outcome::Failed { error } => {
+                self.resolve(frame);
+                self.fail_frame(frame, Problem { instance: None, ..error.clone() });
+            }
             Outcome::Rejected { reason, detail, retry_after_ms } => {
                 self.rejected(frame, *reason, detail, *retry_after_ms);
             }
