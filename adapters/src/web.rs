@@ -68,9 +68,13 @@ impl Web {
 }
 
 fn budget(request: &Request) -> Budget {
-    let total = Duration::from_millis(request.deadline_ms);
+    Budget::of(time(request.deadline_ms))
+}
+
+fn time(deadline_ms: u64) -> Duration {
+    let total = Duration::from_millis(deadline_ms);
     let margin = DEADLINE_MARGIN.min(total / DEADLINE_MARGIN_PART);
-    Budget::of(total.saturating_sub(margin))
+    total.saturating_sub(margin)
 }
 
 #[async_trait]
@@ -86,5 +90,17 @@ impl Adapter for Web {
             _ => Err(unknown_function(request)),
         };
         result.unwrap_or_else(|stopped| stopped)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_plug_speaks_before_the_engine_gives_up() {
+        for (deadline_ms, expected_ms) in [(30_000, 29_800), (1_000, 900), (10, 9), (0, 0)] {
+            assert_eq!(time(deadline_ms), Duration::from_millis(expected_ms));
+        }
     }
 }

@@ -14,7 +14,7 @@ use super::proof::configuration;
 pub(crate) enum Auth {
     Basic { username: String, password: String },
     Bearer { token: String },
-    OAuth(Box<OAuth>),
+    Token(Box<OAuth>),
 }
 
 /// A token that has to be fetched.
@@ -121,10 +121,10 @@ impl Auth {
                 Ok(Self::Basic { username, password })
             }
             "bearer" => read(scheme, fields).map(|Bearer { token }| Self::Bearer { token }),
-            "oauth2" => Ok(Self::OAuth(Box::new(read(scheme, fields)?))),
+            "oauth2" => Ok(Self::Token(Box::new(read(scheme, fields)?))),
             "oidc" => {
                 let policy: OAuth = read(scheme, fields)?;
-                Ok(Self::OAuth(Box::new(OAuth { discover: true, ..policy })))
+                Ok(Self::Token(Box::new(OAuth { discover: true, ..policy })))
             }
             "digest" => Err(configuration(
                 "`digest` authentication is not supported: use basic over https, bearer or oauth2",
@@ -144,7 +144,7 @@ impl Auth {
                 mask.hide(&format!("{username}:{password}"));
             }
             Self::Bearer { token } => mask.hide(token),
-            Self::OAuth(policy) => {
+            Self::Token(policy) => {
                 let secrets = [&policy.client.secret, &policy.client.assertion, &policy.password];
                 secrets.into_iter().flatten().for_each(|secret| mask.hide(secret));
             }
@@ -181,7 +181,7 @@ mod tests {
         match Auth::read(policy) {
             Ok(Auth::Basic { username, password }) => format!("basic {username} {password}"),
             Ok(Auth::Bearer { token }) => format!("bearer {token}"),
-            Ok(Auth::OAuth(policy)) => {
+            Ok(Auth::Token(policy)) => {
                 let kind = if policy.discover { "oidc" } else { "oauth2" };
                 format!("{kind} {} {} {}", policy.authority, policy.endpoints.token, policy.grant)
             }

@@ -45,7 +45,7 @@ fn http() -> Value {
     let value = json!({ "anyOf": [scalar, { "type": "array", "items": scalar }] });
     let nullable = json!({ "type": ["string", "number", "boolean", "null"] });
     let parameter = json!({ "anyOf": [nullable, { "type": "array", "items": nullable }] });
-    let mut schema = object(
+    let schema = object(
         &["method", "endpoint"],
         &common(json!({
             "method": {
@@ -60,12 +60,11 @@ fn http() -> Value {
             "body": {},
         })),
     );
-    schema["$defs"] = definitions();
-    schema
+    extended(schema, &json!({ "$defs": definitions() }))
 }
 
 fn openapi() -> Value {
-    let mut schema = object(
+    let schema = object(
         &["document", "operationId"],
         &common(json!({
             "document": object(&["endpoint"], &json!({ "endpoint": endpoint() })),
@@ -74,19 +73,31 @@ fn openapi() -> Value {
             "authentication": { "$ref": "#/$defs/authentication" },
         })),
     );
-    schema["$defs"] = definitions();
-    schema
+    extended(schema, &json!({ "$defs": definitions() }))
 }
 
 /// What both calls take, the compiler's own fields last.
-fn common(mut properties: Value) -> Value {
-    properties["output"] = json!({ "enum": ["raw", "content", "response"] });
-    properties["redirect"] = json!({ "type": "boolean" });
-    properties["repeatable"] = json!({ "type": "boolean" });
-    properties["idempotency_header"] = json!({
-        "type": "string", "minLength": 1, "maxLength": 256, "pattern": "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
+fn common(properties: Value) -> Value {
+    let shared = json!({
+        "output": { "enum": ["raw", "content", "response"] },
+        "redirect": { "type": "boolean" },
+        "repeatable": { "type": "boolean" },
+        "idempotency_header": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 256,
+            "pattern": "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
+        },
     });
-    properties
+    extended(properties, &shared)
+}
+
+/// An object with further fields.
+fn extended(mut base: Value, more: &Value) -> Value {
+    if let (Some(base), Some(more)) = (base.as_object_mut(), more.as_object()) {
+        base.extend(more.clone());
+    }
+    base
 }
 
 fn endpoint() -> Value {
@@ -113,9 +124,8 @@ fn definitions() -> Value {
         .map(|(name, inline)| (name.to_owned(), json!({ "anyOf": [inline, secret] })))
         .collect::<serde_json::Map<_, _>>()
         .into();
-    let mut authentication = object(&[], &schemes);
-    authentication["minProperties"] = json!(1);
-    authentication["maxProperties"] = json!(1);
+    let one = json!({ "minProperties": 1, "maxProperties": 1 });
+    let authentication = extended(object(&[], &schemes), &one);
     json!({ "authentication": authentication })
 }
 
@@ -156,10 +166,12 @@ fn oauth(endpoints: bool) -> Value {
         "actor": token,
     });
     if endpoints {
-        properties["endpoints"] = object(
-            &[],
-            &json!({ "token": text(TEXT_MAX), "revocation": text(TEXT_MAX), "introspection": text(TEXT_MAX) }),
-        );
+        let paths = json!({
+            "token": text(TEXT_MAX),
+            "revocation": text(TEXT_MAX),
+            "introspection": text(TEXT_MAX),
+        });
+        properties = extended(properties, &json!({ "endpoints": object(&[], &paths) }));
     }
     object(&["authority", "grant"], &properties)
 }

@@ -279,37 +279,33 @@ mod tests {
 
     use super::*;
 
-    fn of(input: Value) -> Result<Outgoing, String> {
+    fn of(input: &Value) -> Result<Outgoing, String> {
         let mut whole = json!({ "method": "post", "endpoint": { "uri": "https://a.example/p" } });
         whole.as_object_mut().unwrap().extend(input.as_object().unwrap().clone());
         let input: HttpInput = serde_json::from_value(whole).unwrap();
-        Outgoing::of_http(input, Uuid::nil()).map_err(|outcome| match outcome {
-            Outcome::Failed { error } => {
-                assert!(error.kind.ends_with("/configuration"), "{error:?}");
-                error.detail.unwrap()
-            }
-            other => panic!("{other:?}"),
+        Outgoing::of_http(input, Uuid::nil()).map_err(|outcome| {
+            let Outcome::Failed { error } = outcome else { panic!("{outcome:?}") };
+            assert!(error.kind.ends_with("/configuration"), "{error:?}");
+            error.detail.unwrap()
         })
     }
 
     fn bytes(outgoing: &Outgoing) -> String {
-        match &outgoing.body {
-            Body::Bytes(bytes) => String::from_utf8(bytes.clone()).unwrap(),
-            other => panic!("{other:?}"),
-        }
+        let Body::Bytes(bytes) = &outgoing.body else { panic!("{:?}", outgoing.body) };
+        String::from_utf8(bytes.clone()).unwrap()
     }
 
     #[test]
     fn bodies_take_the_form_of_their_type() {
         let typed = |kind: &str, body: Value| {
-            of(json!({ "headers": { "Content-Type": kind }, "body": body }))
+            of(&json!({ "headers": { "Content-Type": kind }, "body": body }))
         };
         assert_eq!(
-            bytes(&of(json!({ "body": { "b": 1, "a": [null] } })).unwrap()),
+            bytes(&of(&json!({ "body": { "b": 1, "a": [null] } })).unwrap()),
             r#"{"b":1,"a":[null]}"#
         );
-        assert_eq!(bytes(&of(json!({ "body": "text" })).unwrap()), "\"text\"");
-        assert_eq!(of(json!({ "body": null })).unwrap().body, Body::Empty);
+        assert_eq!(bytes(&of(&json!({ "body": "text" })).unwrap()), "\"text\"");
+        assert_eq!(of(&json!({ "body": null })).unwrap().body, Body::Empty);
         assert_eq!(bytes(&typed("application/merge-patch+json", json!([1])).unwrap()), "[1]");
         assert_eq!(bytes(&typed("text/plain", json!("a")).unwrap()), "a");
         assert_eq!(bytes(&typed("application/xml; charset=utf-8", json!("<a/>")).unwrap()), "<a/>");
@@ -318,13 +314,13 @@ mod tests {
             bytes(&typed("application/x-www-form-urlencoded", form).unwrap()),
             "a=1+2%26&b=true&b=3"
         );
-        assert!(typed("text/plain", json!({})).unwrap_err().contains("must be a text"));
+        assert!(typed("text/plain", json!({})).err().unwrap().contains("must be a text"));
         assert!(typed("application/x-www-form-urlencoded", json!({ "a": {} })).is_err());
     }
 
     #[test]
     fn the_query_is_added_to_that_of_the_uri() {
-        let outgoing = of(json!({
+        let outgoing = of(&json!({
             "endpoint": { "uri": "https://a.example/p?x=1#part" },
             "query": { "y": [1, "ä&"], "z": null, "t": true },
         }))
@@ -364,7 +360,7 @@ mod tests {
                 "`idem` carries the effect key",
             ),
         ] {
-            let Err(found) = of(input) else { panic!("{words}: accepted") };
+            let Err(found) = of(&input) else { panic!("{words}: accepted") };
             assert!(found.contains(words), "{found:?} does not say {words:?}");
             assert!(!found.contains("s3cret"), "{found}");
         }

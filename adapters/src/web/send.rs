@@ -116,7 +116,7 @@ impl Sender {
                 (Some(format!("Basic {pair}")), None)
             }
             Some(Auth::Bearer { token }) => (Some(format!("Bearer {token}")), None),
-            Some(Auth::OAuth(policy)) => {
+            Some(Auth::Token(policy)) => {
                 let token = self.tokens.get(policy, None, &self.client, budget).await?;
                 mask.hide(&token);
                 (Some(format!("Bearer {token}")), Some((policy, token)))

@@ -219,8 +219,8 @@ pub(crate) fn fails(outcome: Outcome, expected: &str, words: &str) {
     assert!(detail.contains(words), "{detail:?} does not say {words:?}");
 }
 
-pub(crate) fn get(url: impl std::fmt::Display) -> Value {
-    json!({ "method": "get", "endpoint": { "uri": url.to_string() } })
+pub(crate) fn get(url: &str) -> Value {
+    json!({ "method": "get", "endpoint": { "uri": url } })
 }
 
 /// An object with further fields.

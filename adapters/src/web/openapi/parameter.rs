@@ -88,7 +88,7 @@ pub(crate) fn place(
         let Some(value) = given.get(parameter.name) else { continue };
         let style = Style::of(parameter, operation.document.is_swagger)?;
         match parameter.place {
-            "path" => placed.fill(parameter, style.one(parameter, value, &segment)?)?,
+            "path" => placed.fill(parameter, &style.one(parameter, value, &segment)?)?,
             "query" => placed.query.extend(style.pairs(parameter, value)?),
             "header" => {
                 let text = style.one(parameter, value, &str::to_owned)?;
@@ -121,15 +121,15 @@ pub(crate) fn place(
 }
 
 impl Placed {
-    fn fill(&mut self, parameter: &Declared<'_>, text: String) -> Result<(), Outcome> {
+    fn fill(&mut self, parameter: &Declared<'_>, text: &str) -> Result<(), Outcome> {
         // Such a segment would be dropped by every URI parser, and another resource be called.
-        if matches!(text.as_str(), "" | "." | "..") {
+        if matches!(text, "" | "." | "..") {
             return Err(configuration(format!(
                 "the path parameter `{}` is `{text}`, which is no part of a path",
                 parameter.name
             )));
         }
-        self.path = self.path.replace(&format!("{{{}}}", parameter.name), &text);
+        self.path = self.path.replace(&format!("{{{}}}", parameter.name), text);
         Ok(())
     }
 }

@@ -35,7 +35,7 @@ impl Breaker {
                 count.fetch_add(1, Ordering::Relaxed);
                 tokio::spawn(async move {
                     let mut buffer = [0; 1024];
-                    stream.read(&mut buffer).await.unwrap();
+                    assert!(stream.read(&mut buffer).await.unwrap() > 0);
                     stream.write_all(written.as_bytes()).await.unwrap();
                     if hangs {
                         std::future::pending::<()>().await;
@@ -47,6 +47,8 @@ impl Breaker {
     }
 }
 
+/// A deadline that is met, and long enough for what comes before the silence.
+const SHORT_MS: u64 = 1_000;
 const HALF: &str = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf";
 const HALF_ERROR: &str = "HTTP/1.1 404 Not Found\r\ncontent-length: 100\r\n\r\nhalf";
 const HALF_FAULT: &str = "HTTP/1.1 503 Oh\r\ncontent-length: 100\r\n\r\nhalf";
@@ -89,25 +91,16 @@ async fn a_time_out_is_one_of_the_language_only_where_nothing_could_change() {
         (HALF, "post", "unknown"),
         (HALF_ERROR, "post", "communication 404"),
     ];
-    let desk = Desk::new();
-    for (written, method, expected) in rows {
+    let desk = &Desk::new();
+    let checks = rows.map(|(written, method, expected)| async move {
         let breaker = Breaker::start(written, true).await;
         let input = json!({ "method": method, "endpoint": { "uri": breaker.url } });
         for input in [input.clone(), with(input, json!({ "repeatable": true }))] {
-            let outcome = desk.call_within("http", input, 200).await;
+            let outcome = desk.call_within("http", input, SHORT_MS).await;
             assert_eq!(kind(&outcome), expected, "{method} {written:?}: {outcome:?}");
         }
-    }
-}
-
-#[tokio::test]
-async fn the_plug_speaks_before_the_engine_gives_up() {
-    let breaker = Breaker::start("", true).await;
-    let input = json!({ "method": "get", "endpoint": { "uri": breaker.url } });
-    let desk = Desk::new();
-    let work = desk.call_within("http", input, 500);
-    let outcome = tokio::time::timeout(std::time::Duration::from_millis(500), work).await;
-    assert_eq!(kind(&outcome.expect("the engine would have given up")), "timeout 408");
+    });
+    futures::future::join_all(checks).await;
 }
 
 #[tokio::test]
@@ -145,7 +138,7 @@ async fn a_document_or_token_that_breaks_off_leaves_nothing_unknown() {
         let breaker = Breaker::start(written, hangs).await;
         let document =
             json!({ "document": { "endpoint": { "uri": breaker.url } }, "operationId": "x" });
-        let outcome = desk.call_within("openapi", document, 200).await;
+        let outcome = desk.call_within("openapi", document, SHORT_MS).await;
         assert_eq!(kind(&outcome), expected, "{written:?}: {outcome:?}");
         for scheme in ["oauth2", "oidc"] {
             let policy = json!({
@@ -156,7 +149,7 @@ async fn a_document_or_token_that_breaks_off_leaves_nothing_unknown() {
                 "method": "post",
                 "endpoint": { "uri": breaker.url, "authentication": { (scheme): policy } },
             });
-            let outcome = desk.call_within("http", input, 200).await;
+            let outcome = desk.call_within("http", input, SHORT_MS).await;
             assert_eq!(kind(&outcome), expected, "{scheme} {written:?}: {outcome:?}");
         }
     }

@@ -56,7 +56,7 @@ async fn outputs_are_raw_content_or_the_whole_response() {
     .await;
     let desk = Desk::new();
     let base = with(
-        get(format!("{}/pet?status=new&api_key=hidden-key", service.url)),
+        get(&format!("{}/pet?status=new&api_key=hidden-key", service.url)),
         json!({ "headers": {
             "Accept": "application/json", "X-Api-Key": "hidden-key", "Cookie": "session=hidden-key",
             "Authorization": "Bearer hidden-key", "X-Echo": "has hidden-key",
@@ -120,7 +120,7 @@ async fn a_status_means_what_the_method_allows() {
 async fn an_error_tells_the_place_the_words_and_the_wish_of_the_service() {
     let reply = Reply::status(503).body("text/plain", "down for\nmaintenance");
     let service = Service::answering(reply.header("retry-after", "7")).await;
-    let problem = error(Desk::new().http(get(format!("{}/a?key=abcd", service.url))).await);
+    let problem = error(Desk::new().http(get(&format!("{}/a?key=abcd", service.url))).await);
     assert_eq!(
         problem.kind,
         "https://open-workflow-specification.org/spec/1.0.0/errors/communication"

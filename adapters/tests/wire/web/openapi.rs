@@ -147,7 +147,7 @@ async fn service() -> Service {
     .await
 }
 
-fn call(service: &Service, document: &str, id: &str, parameters: Value) -> Value {
+fn call(service: &Service, document: &str, id: &str, parameters: &Value) -> Value {
     json!({
         "document": { "endpoint": { "uri": format!("{}/docs/{document}", service.url) } },
         "operationId": id,
@@ -156,7 +156,7 @@ fn call(service: &Service, document: &str, id: &str, parameters: Value) -> Value
 }
 
 /// The operation must be sent as `METHOD PATH?QUERY BODY`.
-async fn check(document: &str, id: &str, parameters: Value, expected: &str) -> Seen {
+async fn check(document: &str, id: &str, parameters: &Value, expected: &str) -> Seen {
     let service = service().await;
     let outcome = Desk::new().call("openapi", call(&service, document, id, parameters)).await;
     assert_eq!(kind(&outcome), "done", "{id}: {outcome:?}");
@@ -173,34 +173,34 @@ async fn swagger_2_operations_are_called() {
     let seen = check(
         pets,
         "findPetsByStatus",
-        json!({ "status": ["new", "sold"], "tags": ["a", "b"], "pipes": [1, 2] }),
+        &json!({ "status": ["new", "sold"], "tags": ["a", "b"], "pipes": [1, 2] }),
         "GET /v2/pet/findByStatus?pipes=1%7C2&status=new&status=sold&tags=a%2Cb",
     )
     .await;
     assert_eq!(seen.header("accept"), "application/json");
     let one = json!({ "status": "new" });
-    check(pets, "findPetsByStatus", one, "GET /v2/pet/findByStatus?status=new").await;
-    check(pets, "getPetById", json!({ "petId": 7 }), "GET /v2/pet/7").await;
+    check(pets, "findPetsByStatus", &one, "GET /v2/pet/findByStatus?status=new").await;
+    check(pets, "getPetById", &json!({ "petId": 7 }), "GET /v2/pet/7").await;
     let hostile = json!({ "petId": "a/../b?c#d e" });
-    check(pets, "getPetById", hostile, "GET /v2/pet/a%2F..%2Fb%3Fc%23d%20e").await;
+    check(pets, "getPetById", &hostile, "GET /v2/pet/a%2F..%2Fb%3Fc%23d%20e").await;
     let seen =
-        check(pets, "deletePet", json!({ "petId": 1, "api_key": "k" }), "DELETE /v2/pet/1").await;
+        check(pets, "deletePet", &json!({ "petId": 1, "api_key": "k" }), "DELETE /v2/pet/1").await;
     assert_eq!(seen.header("api_key"), "k");
     let whole = json!({ "pet": { "id": 1 } });
-    let seen = check(pets, "addPet", whole, r#"POST /v2/pet {"id":1}"#).await;
+    let seen = check(pets, "addPet", &whole, r#"POST /v2/pet {"id":1}"#).await;
     assert_eq!(seen.header("content-type"), "application/json");
     let fields = json!({ "id": 1, "name": "x" });
-    check(pets, "updatePet", fields, r#"PUT /v2/pet {"id":1,"name":"x"}"#).await;
-    check(pets, "updatePet", json!({}), "PUT /v2/pet").await;
+    check(pets, "updatePet", &fields, r#"PUT /v2/pet {"id":1,"name":"x"}"#).await;
+    check(pets, "updatePet", &json!({}), "PUT /v2/pet").await;
     let form = json!({ "petId": 3, "name": "a b" });
-    let seen = check(pets, "updatePetWithForm", form, "POST /v2/pet/3 name=a+b").await;
+    let seen = check(pets, "updatePetWithForm", &form, "POST /v2/pet/3 name=a+b").await;
     assert_eq!(seen.header("content-type"), "application/x-www-form-urlencoded");
 }
 
 #[tokio::test]
 async fn multipart_forms_are_sent() {
     let service = service().await;
-    let input = call(&service, "pets.yaml", "uploadImage", json!({ "petId": 3, "note": "hello" }));
+    let input = call(&service, "pets.yaml", "uploadImage", &json!({ "petId": 3, "note": "hello" }));
     assert_eq!(kind(&Desk::new().call("openapi", input).await), "done");
     let seen = service.last();
     assert!(seen.header("content-type").starts_with("multipart/form-data; boundary="));
@@ -213,7 +213,7 @@ async fn openapi_3_operations_are_called() {
     let seen = check(
         shop,
         "read",
-        json!({
+        &json!({
             "id": "a b", "fields": ["x", "y"], "tag": ["p", "q"], "page": { "size": 2 },
             "filter": { "a": [1] }, "X-Trace": ["t", 1], "seen": true,
         }),
@@ -224,19 +224,23 @@ async fn openapi_3_operations_are_called() {
     assert_eq!(seen.header("cookie"), "seen=true");
     assert_eq!(seen.header("accept"), "application/hal+json");
     let parameters = json!({ "dry": true, "name": "x", "tags": [1] });
-    let seen =
-        check(shop, "create", parameters, r#"POST /api/v3/items?dry=true {"name":"x","tags":[1]}"#)
-            .await;
+    let seen = check(
+        shop,
+        "create",
+        &parameters,
+        r#"POST /api/v3/items?dry=true {"name":"x","tags":[1]}"#,
+    )
+    .await;
     assert_eq!(seen.header("content-type"), "application/json");
-    check(shop, "create", json!({ "body": [1] }), "POST /api/v3/items [1]").await;
-    let seen = check(shop, "replace", json!({ "a": 1 }), r#"PUT /api/v3/items {"a":1}"#).await;
+    check(shop, "create", &json!({ "body": [1] }), "POST /api/v3/items [1]").await;
+    let seen = check(shop, "replace", &json!({ "a": 1 }), r#"PUT /api/v3/items {"a":1}"#).await;
     assert_eq!(seen.header("content-type"), "application/merge-patch+json");
-    check(shop, "replace", json!({}), "PUT /api/v3/items").await;
+    check(shop, "replace", &json!({}), "PUT /api/v3/items").await;
     let field = json!({ "body": "text" });
-    check(shop, "hasBodyField", field, r#"PATCH /api/v3/items {"body":"text"}"#).await;
-    check(shop, "form", json!({ "a": [1, "x&"] }), "DELETE /api/v3/items a=1&a=x%26").await;
+    check(shop, "hasBodyField", &field, r#"PATCH /api/v3/items {"body":"text"}"#).await;
+    check(shop, "form", &json!({ "a": [1, "x&"] }), "DELETE /api/v3/items a=1&a=x%26").await;
     // A server of its own, relative to the document.
-    check(shop, "note", json!({ "body": "plain" }), "POST /docs/own/note plain").await;
+    check(shop, "note", &json!({ "body": "plain" }), "POST /docs/own/note plain").await;
 }
 
 #[tokio::test]
@@ -265,7 +269,7 @@ async fn what_does_not_fit_the_document_is_named() {
         ("shop.json", "labels", json!({ "id": 1 }), "style `matrix`"),
         ("shop.json", "elsewhere", json!({}), "leads out"),
     ] {
-        let outcome = desk.call("openapi", call(&service, document, id, parameters)).await;
+        let outcome = desk.call("openapi", call(&service, document, id, &parameters)).await;
         fails(outcome, "configuration 400", words);
     }
     let called = service.paths().into_iter().filter(|path| !path.contains("/docs/")).count();
@@ -287,7 +291,7 @@ async fn documents_that_cannot_be_read_are_errors_of_the_definition() {
         (Reply::json(&json!({ "swagger": "2.0" })), "configuration 400", "no operation `x`"),
     ] {
         let service = Service::answering(reply).await;
-        fails(desk.call("openapi", call(&service, "d", "x", json!({}))).await, expected, words);
+        fails(desk.call("openapi", call(&service, "d", "x", &json!({}))).await, expected, words);
     }
 }
 
@@ -295,7 +299,7 @@ async fn documents_that_cannot_be_read_are_errors_of_the_definition() {
 async fn a_document_is_read_once_and_by_those_who_may() {
     let service = service().await;
     let desk = Desk::new();
-    let input = call(&service, "pets.yaml", "getPetById", json!({ "petId": 1 }));
+    let input = call(&service, "pets.yaml", "getPetById", &json!({ "petId": 1 }));
     for _ in 0..3 {
         assert_eq!(kind(&desk.call("openapi", input.clone()).await), "done");
     }
@@ -321,7 +325,7 @@ async fn a_moved_document_is_followed_and_relative_servers_with_it() {
     })
     .await;
     let desk = Desk::new();
-    let input = call(&service, "d", "x", json!({}));
+    let input = call(&service, "d", "x", &json!({}));
     fails(desk.call("openapi", input.clone()).await, "communication 302", "/moved/api/x");
     let input = with(input, json!({ "redirect": true }));
     fails(desk.call("openapi", input).await, "communication 302", "more than 10 redirects");
@@ -332,7 +336,7 @@ async fn the_operation_has_outputs_errors_and_credentials_of_its_own() {
     let service = service().await;
     let desk = Desk::new();
     let mut input = with(
-        call(&service, "pets.yaml", "deletePet", json!({ "petId": 1, "api_key": "s3cret" })),
+        call(&service, "pets.yaml", "deletePet", &json!({ "petId": 1, "api_key": "s3cret" })),
         json!({
             "output": "response", "idempotency_header": "Idem",
             "authentication": { "basic": { "username": "u", "password": "s3cret" } },
@@ -362,7 +366,7 @@ async fn a_failed_operation_is_judged_by_its_method() {
         ("deletePet", json!({ "petId": 1 }), "communication 500"),
         ("addPet", json!({ "pet": {} }), "unknown"),
     ] {
-        let input = call(&service, "d", id, parameters);
+        let input = call(&service, "d", id, &parameters);
         assert_eq!(kind(&desk.call("openapi", input.clone()).await), expected, "{id}");
         let input = with(input, json!({ "repeatable": true }));
         assert_eq!(kind(&desk.call("openapi", input).await), "communication 500", "{id}");

@@ -32,7 +32,7 @@ fn hops(seen: &Seen) -> Reply {
 async fn a_redirect_is_an_error_unless_it_is_wanted() {
     let service = Service::start(hops).await;
     let desk = Desk::new();
-    let input = get(format!("{}/one", service.url));
+    let input = get(&format!("{}/one", service.url));
     fails(desk.http(input.clone()).await, "communication 302", "answered 302");
     assert_eq!(service.paths(), ["GET /one"]);
     let input = with(input, json!({ "redirect": true, "output": "response" }));
@@ -96,7 +96,7 @@ async fn what_a_failure_after_a_redirect_proves() {
 #[tokio::test]
 async fn only_so_many_redirects_are_followed() {
     let service = Service::start(hops).await;
-    let input = with(get(format!("{}/loop", service.url)), json!({ "redirect": true }));
+    let input = with(get(&format!("{}/loop", service.url)), json!({ "redirect": true }));
     fails(Desk::new().http(input).await, "communication 302", "more than 10 redirects");
     assert_eq!(service.seen().len(), 11);
 }
