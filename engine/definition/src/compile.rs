@@ -14,7 +14,7 @@ use crate::diagnostic::{Place, Report};
 use crate::expression::STACK_BYTES;
 use crate::parse::model::{Definition, Uses};
 use crate::parse::parse;
-use crate::plan::{Extensions, Plan, Task};
+use crate::plan::{Extensions, KeyPolicy, Lifecycle, OnCancel, Plan, Task};
 use crate::read::{Node, read};
 use crate::source::Lines;
 use crate::{Diagnostics, Source};
@@ -144,7 +144,17 @@ impl<'c, 'n> Compiler<'c, 'n> {
             timeout,
             secrets: definition.uses.secrets.clone(),
             schedule,
-            extensions: Extensions { business_key, zone },
+            extensions: Extensions {
+                business_key,
+                business_key_policy: KeyPolicy::default(),
+                zone,
+                exclusive: None,
+                on_cancel: OnCancel::default(),
+                expect: None,
+                searchable: Vec::new(),
+                sensitive: Vec::new(),
+                lifecycle: Lifecycle::default(),
+            },
             flow,
         })
     }

@@ -86,6 +86,10 @@ impl<'n> Compiler<'_, 'n> {
             then,
             definition: node.to_json(),
             metadata: task.metadata.map_or(Value::Null, Node::to_json),
+            extensions: Vec::new(),
+            exclusive: None,
+            compensate: None,
+            expect: None,
             kind,
         };
         if let Some(empty) = self.tasks.get_mut(slot) {
