@@ -15,7 +15,7 @@ use tenure_machine::bucket::Bucket;
 use tenure_machine::{CloudEvent, Event, InstanceId, Start};
 use tenure_store::Store;
 use tenure_store::port::{
-    Incoming, JournalRow, NewInstance, Receipt, Registered, Started, Stored, StoredDefinition,
+    Incoming, JournalRow, Mail, NewInstance, Receipt, Registered, Started, Stored, StoredDefinition,
 };
 use tokio::sync::broadcast::error::RecvError;
 
