@@ -1,0 +1,1 @@
+//! Small definitions and their drawings.
