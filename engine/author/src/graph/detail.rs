@@ -152,14 +152,16 @@ mod tests {
     fn a_few_words_say_what_a_task_does() {
         let check = |kind, task: Value, expected| assert_eq!(of(kind, &task), expected, "{task}");
         check(NodeKind::Call, json!({"call": "a.b:1.0.0@default"}), "a.b:1.0.0");
-        let http = json!({"call": "http", "with": {"method": "get", "endpoint": {"uri": "http://a"}}});
+        let http =
+            json!({"call": "http", "with": {"method": "get", "endpoint": {"uri": "http://a"}}});
         check(NodeKind::Call, http, "GET http://a");
         check(NodeKind::Wait, json!({"wait": {"days": 2, "hours": 1}}), "2 days 1 hours");
         check(NodeKind::Wait, json!({"wait": "PT5S"}), "PT5S");
         check(NodeKind::Set, json!({"set": {"a": 1, "b": 2, "c": 3, "d": 4}}), "a, b, c, …");
         check(NodeKind::Raise, json!({"raise": {"error": "notFound"}}), "notFound");
         check(NodeKind::Fork, json!({"fork": {"compete": true}}), "the first one wins");
-        let any = json!({"listen": {"to": {"any": [{"with": {"type": "x"}}, {"with": {"type": "y"}}]}}});
+        let any =
+            json!({"listen": {"to": {"any": [{"with": {"type": "x"}}, {"with": {"type": "y"}}]}}});
         check(NodeKind::Listen, any, "any of x, y");
         let run = json!({"run": {"workflow": {"name": "c"}, "await": false}});
         check(NodeKind::Run, run, "c:latest, not awaited");
@@ -169,7 +171,8 @@ mod tests {
     fn a_catch_and_its_retry_are_told_shortly() {
         let task = json!({"catch": {"errors": {"with": {"type": "urn:a:declined", "status": 402}}, "retry": "patient"}});
         assert_eq!(caught(&task), "declined, status 402");
-        let definition = json!({"use": {"retries": {"patient": {"limit": {"attempt": {"count": 4}}}}}});
+        let definition =
+            json!({"use": {"retries": {"patient": {"limit": {"attempt": {"count": 4}}}}}});
         assert_eq!(retry(&task, &definition).unwrap(), "retry patient, at most 4");
         assert_eq!(retry(&json!({"catch": {}}), &definition), None);
     }

@@ -74,7 +74,10 @@ mod tests {
 
     #[test]
     fn nothing_an_author_writes_ends_a_text() {
-        assert_eq!(xml("</text><script a='\"'>&\u{0}"), "&lt;/text&gt;&lt;script a=&#39;&quot;&#39;&gt;&amp;\u{fffd}");
+        assert_eq!(
+            xml("</text><script a='\"'>&\u{0}"),
+            "&lt;/text&gt;&lt;script a=&#39;&quot;&#39;&gt;&amp;\u{fffd}"
+        );
         assert_eq!(mermaid("a\"]; end `x` #1 <b>\n"), "a#quot;]; end #96;x#96; #35;1 #lt;b#gt; ");
         assert_eq!(dot("a\"\\\n"), "a\\\"\\\\ ");
     }

@@ -297,14 +297,10 @@ fn leaf(index: usize, node: &Node) -> Area {
         | NodeKind::Wait => {
             // Icon at the left; slanted sides need room at both.
             let text = width(&name, NAME_SIZE + 1).max(width(&detail, SMALL_SIZE));
-            (
-                (text + 58).max(120) / 2 * 2,
-                if detail.is_empty() { 32 } else { 44 },
-            )
+            ((text + 58).max(120) / 2 * 2, if detail.is_empty() { 32 } else { 44 })
         }
     };
-    let own =
-        Placed { node: index, x: 0, y: 0, width, height, is_composite: false, name, detail };
+    let own = Placed { node: index, x: 0, y: 0, width, height, is_composite: false, name, detail };
     Area { width, height, boxes: vec![own], ..Area::default() }
 }
 

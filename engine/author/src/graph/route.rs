@@ -66,8 +66,7 @@ pub(super) fn block(
     let channels = channels(&members, edges, &lanes, rows.len());
     let sheet = Sheet::new(graph, &members, edges, rows, channels, entry.is_some());
 
-    let mut area =
-        Area { width: edge_right - edge_left, height: sheet.height, ..Area::default() };
+    let mut area = Area { width: edge_right - edge_left, height: sheet.height, ..Area::default() };
     for (at, edge) in edges.iter().enumerate() {
         area.lines.push(sheet.line(graph, &members, at, edge, lanes.get(&at).copied()));
     }
@@ -189,9 +188,10 @@ fn assign(channel: &mut Channel) {
             .max()
             .unwrap_or(0);
         let free = |track: usize| {
-            others.clone().filter(|other| other.track == track).all(|other| {
-                other.right + NEAR < run.left || run.right + NEAR < other.left
-            })
+            others
+                .clone()
+                .filter(|other| other.track == track)
+                .all(|other| other.right + NEAR < run.left || run.right + NEAR < other.left)
         };
         let track = (lowest..).find(|track| free(*track)).unwrap_or(lowest);
         if let Some(run) = channel.get_mut(&key) {

@@ -230,8 +230,7 @@ impl Page<'_, '_> {
 
 fn tooltip(node: &Node) -> String {
     let condition = if node.is_conditional { ", may be skipped" } else { "" };
-    let detail =
-        if node.detail.is_empty() { String::new() } else { format!(": {}", node.detail) };
+    let detail = if node.detail.is_empty() { String::new() } else { format!(": {}", node.detail) };
     format!("{} {}{condition}{detail} ({})", node.kind.word(), node.name, node.pointer)
 }
 
@@ -242,7 +241,15 @@ fn outline(item: &Placed, kind: NodeKind) -> String {
     let rounded = |q: i32| {
         format!(
             "M{} {y}H{}Q{r} {y} {r} {}V{}Q{r} {b} {} {b}H{}Q{x} {b} {x} {}V{}Q{x} {y} {} {y}Z",
-            x + q, r - q, y + q, b - q, r - q, x + q, b - q, y + q, x + q
+            x + q,
+            r - q,
+            y + q,
+            b - q,
+            r - q,
+            x + q,
+            b - q,
+            y + q,
+            x + q
         )
     };
     match kind {
@@ -254,7 +261,14 @@ fn outline(item: &Placed, kind: NodeKind) -> String {
         NodeKind::Emit => format!("M{x} {y}H{}L{r} {m}L{} {b}H{x}Z", r - 10, r - 10),
         NodeKind::Raise => format!(
             "M{} {y}H{}L{r} {}V{}L{} {b}H{}L{x} {}V{}Z",
-            x + 9, r - 9, y + 9, b - 9, r - 9, x + 9, b - 9, y + 9
+            x + 9,
+            r - 9,
+            y + 9,
+            b - 9,
+            r - 9,
+            x + 9,
+            b - 9,
+            y + 9
         ),
         NodeKind::Run => {
             format!("{}M{} {y}V{b}M{} {y}V{b}", rounded(2), x + 6, r - 6)
