@@ -213,12 +213,12 @@ impl Printer {
         }
         self.out.push(' ');
         match style {
-            Style::Block => self.block(text, indent),
+            Style::Block => self.block(text, column, indent),
             Style::DoubleQuoted if is_simple(text) => {
                 let inner = text.trim_matches('"');
                 self.out.push_str(&format!("'{inner}'"));
             }
-            Style::Flow => self.flow(text, column, indent),
+            Style::Flow => self.flow(text, indent),
             Style::Plain | Style::SingleQuoted | Style::DoubleQuoted => {
                 // Line breaks are folded whatever the indentation.
                 for (at, line) in text.lines().enumerate() {
@@ -236,24 +236,19 @@ impl Printer {
     }
 
     /// `|` and `>`: the header as it is, the body moved as a whole.
-    fn block(&mut self, text: &str, indent: usize) {
+    fn block(&mut self, text: &str, column: usize, indent: usize) {
         let (header, body) = text.split_once('\n').unwrap_or((text, ""));
         self.out.push_str(header.trim_end());
         self.out.push('\n');
         let marks = header.split_whitespace().next().unwrap_or("");
         let keeps = marks.contains('+');
         let digit = marks.chars().find_map(|c| c.to_digit(10));
+        let digit = digit.and_then(|digit| usize::try_from(digit).ok());
         let spaces = |line: &str| line.len() - line.trim_start_matches(' ').len();
-        let first = body.lines().filter(|line| !line.trim().is_empty()).map(spaces);
-        // With an indentation of its own the text may begin with blanks: they are kept as far as
-        // they are more than the least.
-        let base =
-            if digit.is_some() { first.min() } else { first.clone().next().min(first.min()) };
-        let base = base.unwrap_or(0);
-        let indent = match digit {
-            Some(digit) => indent + usize::try_from(digit).unwrap_or(INDENT),
-            None => indent + INDENT,
-        };
+        let written = body.lines().filter(|line| !line.trim().is_empty()).map(spaces).min();
+        // A text that begins with blanks says how far it is indented below its key.
+        let base = digit.map_or_else(|| written.unwrap_or(0), |digit| column + digit);
+        let indent = indent + digit.unwrap_or(INDENT);
         let body = if keeps { body } else { body.trim_end_matches(['\n', ' ']) };
         for line in body.lines() {
             let kept = line.get(base..).unwrap_or("");
@@ -266,7 +261,7 @@ impl Printer {
     }
 
     /// `{...}` and `[...]` over several lines: all moved by as much as the first.
-    fn flow(&mut self, text: &str, _column: usize, indent: usize) {
+    fn flow(&mut self, text: &str, indent: usize) {
         let spaces = |line: &str| line.len() - line.trim_start_matches(' ').len();
         let least = text.lines().skip(1).filter(|line| !line.trim().is_empty()).map(spaces).min();
         let least = least.unwrap_or(0);

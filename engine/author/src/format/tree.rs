@@ -34,7 +34,8 @@ pub(super) struct Comment<'t> {
 /// A value.
 #[derive(Debug)]
 pub(super) enum Value<'t> {
-    /// A scalar, an alias or a flow collection, as it is written.
+    /// A scalar, an alias or a flow collection, as it is written, with the column of its key or
+    /// dash.
     Raw { text: &'t str, style: Style, column: usize },
     /// `key: value` lines.
     Map { entries: Vec<Entry<'t>>, tail: Vec<Comment<'t>> },
@@ -80,6 +81,8 @@ struct Reader<'t> {
     parts: VecDeque<(Part, Range<usize>)>,
     comments: VecDeque<Comment<'t>>,
     has_anchors: bool,
+    /// Where the last scalar or flow collection ended.
+    consumed: usize,
 }
 
 /// The texts of all comments, sorted.
@@ -96,10 +99,10 @@ pub(super) fn read(text: &str) -> Result<Tree<'_>, Error> {
     let mut all: Vec<String> =
         comments.iter().map(|comment| comment.text.trim_end().to_owned()).collect();
     all.sort_unstable();
-    let mut reader = Reader { text, parts, comments, has_anchors: false };
+    let mut reader = Reader { text, parts, comments, has_anchors: false, consumed: 0 };
     let start = reader.parts.front().map_or(text.len(), |(_, range)| range.start);
     let header = reader.take_before(start);
-    let root = reader.value(0)?;
+    let root = reader.value(&(0..0))?;
     let footer = reader.comments.drain(..).collect();
     Ok(Tree { header, root, footer, comments: all, has_anchors: reader.has_anchors })
 }
@@ -200,11 +203,12 @@ impl<'t> Reader<'t> {
         next.map(|(_, range)| range.start)
     }
 
-    /// The next value. `after` is where the key or dash before it ends.
-    fn value(&mut self, after: usize) -> Result<Value<'t>, Error> {
+    /// The next value; `mark` is the key or dash before it.
+    fn value(&mut self, mark: &Range<usize>) -> Result<Value<'t>, Error> {
         let Some((part, range)) = self.parts.pop_front() else {
-            return Err(self.unknown(after, "a missing value"));
+            return Err(self.unknown(mark.end, "a missing value"));
         };
+        let column = column(self.text, mark.start);
         let is_flow = self.slice(range.start..self.text.len()).starts_with(['{', '[']);
         match part {
             Part::Scalar(style) => {
@@ -212,13 +216,17 @@ impl<'t> Reader<'t> {
                 if style == Style::Block || text.contains('\n') {
                     self.take_inside(&range);
                 }
-                Ok(Value::Raw { text, style, column: column(self.text, range.start) })
+                if !text.is_empty() {
+                    self.consumed = range.end;
+                }
+                Ok(Value::Raw { text, style, column })
             }
             Part::MapStart | Part::ListStart if is_flow => {
                 let range = range.start..self.flow_end()?;
                 self.take_inside(&range);
                 let text = self.slice(range.clone());
-                Ok(Value::Raw { text, style: Style::Flow, column: column(self.text, range.start) })
+                self.consumed = range.end;
+                Ok(Value::Raw { text, style: Style::Flow, column })
             }
             Part::MapStart => self.map(),
             Part::ListStart => self.list(range.start),
@@ -280,7 +288,7 @@ impl<'t> Reader<'t> {
         let mut from = start;
         while !self.at_end() {
             let until = self.next_start().unwrap_or(self.text.len());
-            let Some(dash) = self.dash(from, until) else {
+            let Some(dash) = self.dash(from.max(self.consumed.min(until)), until) else {
                 return Err(self.unknown(from, "an item of a list"));
             };
             let mut leading = self.take_before(dash);
@@ -353,7 +361,7 @@ impl<'t> Reader<'t> {
         };
         let end = self.parts.front().map_or(start, |(_, range)| range.end);
         let mut trailing = value;
-        let value = self.value(mark.end)?;
+        let value = self.value(mark)?;
         if let Value::Raw { text, .. } = &value {
             let end = if is_empty { mark.end } else { end.max(start + text.len()) };
             if is_empty
