@@ -229,8 +229,17 @@ impl<'t> Reader<'t> {
                 Ok(Value::Raw { text, style: Style::Flow, column })
             }
             Part::MapStart => self.map(),
-            Part::ListStart => self.list(range.start),
+            Part::ListStart => self.list(mark.end),
             Part::End => Err(self.unknown(range.start, "a missing value")),
+        }
+    }
+
+    /// The parser tells where the lines of a block text are; its `|` or `>` belongs to it as well.
+    fn begin_block_at_its_header(&mut self, after: usize) {
+        let Some((Part::Scalar(Style::Block), range)) = self.parts.front_mut() else { return };
+        let between = self.text.get(after..range.start).unwrap_or("");
+        if let Some(header) = between.find(['|', '>']) {
+            range.start = after + header;
         }
     }
 
@@ -282,15 +291,17 @@ impl<'t> Reader<'t> {
         Ok(Value::Map { entries, tail })
     }
 
-    fn list(&mut self, start: usize) -> Result<Value<'t>, Error> {
-        let own_column = column(self.text, start);
+    fn list(&mut self, after: usize) -> Result<Value<'t>, Error> {
+        let mut own_column = None;
         let mut items = Vec::new();
-        let mut from = start;
+        // The parser does not tell dashes; the first one stands behind the key.
+        let mut from = after;
         while !self.at_end() {
             let until = self.next_start().unwrap_or(self.text.len());
             let Some(dash) = self.dash(from.max(self.consumed.min(until)), until) else {
                 return Err(self.unknown(from, "an item of a list"));
             };
+            own_column.get_or_insert_with(|| column(self.text, dash));
             let mut leading = self.take_before(dash);
             let blank_before = is_blank_before(self.text, dash);
             let mut entry = self.entry(&(dash..dash + 1), &mut leading, '-')?;
@@ -298,7 +309,7 @@ impl<'t> Reader<'t> {
             from = dash + 1;
             items.push(Entry { leading, blank_before, ..entry });
         }
-        let tail = self.tail(own_column);
+        let tail = self.tail(own_column.unwrap_or(0));
         Ok(Value::List { items, tail })
     }
 
@@ -326,17 +337,22 @@ impl<'t> Reader<'t> {
         leading: &mut Vec<Comment<'t>>,
         sign: char,
     ) -> Result<Entry<'t>, Error> {
+        self.begin_block_at_its_header(mark.end);
         let start = self.parts.front().map_or(self.text.len(), |(_, range)| range.start);
         let is_empty = self.parts.front().is_some_and(|(part, range)| {
             matches!(part, Part::Scalar(_)) && range.start >= range.end
         });
         let behind = self.trailing(mark.end, start.max(mark.end + 1));
         let between = self.slice(mark.end..start.max(mark.end));
-        let gap: Vec<&str> = between
+        let mut gap: Vec<&str> = between
             .lines()
             .map(|line| line.find('#').map_or(line, |at| line.get(..at).unwrap_or("")))
             .flat_map(str::split_whitespace)
             .collect();
+        // A list as deep as its key begins behind its first dash.
+        if matches!(self.parts.front(), Some((Part::ListStart, _))) && gap.last() == Some(&"-") {
+            gap.pop();
+        }
         let mut properties = gap.join(" ");
         if sign == ':' {
             let Some(rest) = properties.strip_prefix(':') else {

@@ -71,13 +71,13 @@ fn the_list_shows_what_does_not_simply_go_on() {
         text,
         "\
 small:1.0.0  shop
-├─ look           set a
-├─ choose         switch  again → look  else → guarded  stop → end
-└─ guarded        try  ↻ retry, at most 2
-   ├─ pause       wait PT1S
-   └─ catch       any error
-      ├─ note     set failed  → exit
-      └─ more     set b
+├─ look        set a
+├─ choose      switch  again → look  else → guarded  stop → end
+└─ guarded     try  ↻ retry, at most 2
+   ├─ pause    wait PT1S
+   └─ catch    any error
+      ├─ note  set failed  → exit
+      └─ more  set b
 "
     );
 }
