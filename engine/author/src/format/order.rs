@@ -64,7 +64,7 @@ impl Context {
             Self::Foreach => &["item", "at", "do", "output", "export"],
             Self::Catch => &["errors", "as", "when", "exceptWhen", "retry", "do", "then"],
             Self::Data => &["schema", "from", "as"],
-            Self::Retry => &["when", "exceptWhen", "delay", "backoff", "jitter", "limit"],
+            Self::Retry => &["delay", "backoff", "jitter", "when", "exceptWhen", "limit"],
             Self::Retries | Self::Named | Self::Tasks | Self::Plain => &[],
         }
     }

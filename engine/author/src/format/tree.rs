@@ -354,7 +354,7 @@ impl<'t> Reader<'t> {
             gap.pop();
         }
         let mut properties = gap.join(" ");
-        if sign == ':' {
+        if sign == ':' && !is_empty {
             let Some(rest) = properties.strip_prefix(':') else {
                 return Err(self.unknown(mark.start, "a key that is not followed by `:`"));
             };
@@ -378,7 +378,7 @@ impl<'t> Reader<'t> {
         let end = self.parts.front().map_or(start, |(_, range)| range.end);
         let mut trailing = value;
         let value = self.value(mark)?;
-        if let Value::Raw { text, .. } = &value {
+        if let Value::Raw { text, style, .. } = &value {
             let end = if is_empty { mark.end } else { end.max(start + text.len()) };
             if is_empty
                 && let Some(last) = leading.last().cloned()
@@ -387,7 +387,8 @@ impl<'t> Reader<'t> {
             {
                 leading.pop();
                 trailing = Some(last);
-            } else {
+            } else if *style != Style::Block {
+                // A block text ends where the next thing begins, so nothing is behind it.
                 trailing = trailing.or_else(|| self.trailing(end, self.text.len()));
             }
         }
