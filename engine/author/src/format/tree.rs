@@ -127,7 +127,7 @@ fn scan(text: &str) -> Result<Scanned<'_>, Error> {
                 ScalarStyle::SingleQuoted => Style::SingleQuoted,
                 ScalarStyle::DoubleQuoted => Style::DoubleQuoted,
                 ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
-                _ => Style::Plain,
+                ScalarStyle::Plain => Style::Plain,
             }),
             Event::Alias(_) => Part::Scalar(Style::Plain),
             Event::MappingStart(..) => Part::MapStart,

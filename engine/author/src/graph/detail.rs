@@ -53,12 +53,11 @@ pub(super) fn caught(task: &Value) -> String {
 /// How a `try` is retried, if it is.
 pub(super) fn retry(task: &Value, definition: &Value) -> Option<String> {
     let retry = task.pointer("/catch/retry")?;
-    let (name, policy) = match retry {
-        Value::String(name) => {
-            let named = definition.pointer("/use/retries").and_then(|all| all.get(name));
-            (format!("retry {name}"), named.unwrap_or(retry))
-        }
-        _ => ("retry".to_owned(), retry),
+    let (name, policy) = if let Some(name) = retry.as_str() {
+        let named = definition.pointer("/use/retries").and_then(|all| all.get(name));
+        (format!("retry {name}"), named.unwrap_or(retry))
+    } else {
+        ("retry".to_owned(), retry)
     };
     Some(match policy.pointer("/limit/attempt/count").and_then(Value::as_u64) {
         Some(count) => format!("{name}, at most {count}"),
@@ -112,13 +111,9 @@ fn strategy(to: &Value) -> String {
 }
 
 fn duration(value: &Value) -> String {
-    match value {
-        Value::Object(parts) => {
-            let parts = parts.iter().map(|(unit, count)| format!("{} {unit}", plain(count)));
-            parts.collect::<Vec<_>>().join(" ")
-        }
-        other => plain(other),
-    }
+    let Some(parts) = value.as_object() else { return plain(value) };
+    let parts = parts.iter().map(|(unit, count)| format!("{} {unit}", plain(count)));
+    parts.collect::<Vec<_>>().join(" ")
 }
 
 /// The first names, and that there are more.
@@ -135,10 +130,7 @@ fn last_segment(uri: &str) -> String {
 
 /// A value on one line.
 fn plain(value: &Value) -> String {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

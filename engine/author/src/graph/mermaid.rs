@@ -56,9 +56,10 @@ impl Writer<'_, '_> {
         let from = if leads_inside { format!("n{}i", arc.from) } else { format!("n{}", arc.from) };
         let dashed = matches!(arc.kind, ArcKind::Catch | ArcKind::Retry);
         let line = if dashed { "-.->" } else { "-->" };
-        let words = match arc.kind {
-            ArcKind::Catch if leads_inside => format!("catch {}", arc.label),
-            _ => arc.label.clone(),
+        let words = if arc.kind == ArcKind::Catch && leads_inside {
+            format!("catch {}", arc.label)
+        } else {
+            arc.label.clone()
         };
         let words = words.trim();
         let label =
@@ -71,11 +72,11 @@ impl Writer<'_, '_> {
 fn label(node: &Node, between: &str) -> String {
     let condition = if node.is_conditional { "if… " } else { "" };
     let words = if node.detail.is_empty() { node.kind.word() } else { &node.detail };
-    let kind = match node.kind {
-        NodeKind::For | NodeKind::Fork if !node.detail.is_empty() => {
-            format!("{} {}", node.kind.word(), words)
-        }
-        _ => words.to_owned(),
+    let is_block = matches!(node.kind, NodeKind::For | NodeKind::Fork);
+    let kind = if is_block && !node.detail.is_empty() {
+        format!("{} {words}", node.kind.word())
+    } else {
+        words.to_owned()
     };
     format!("{condition}{}{between}{}", escape(&node.name), escape(&kind))
 }

@@ -205,10 +205,12 @@ impl Page<'_, '_> {
     fn place(&mut self, item: &Placed, node: &Node) {
         let (x, y) = (item.x + item.width / 2, item.y + item.height / 2);
         let r = item.height / 2 - 1;
-        let words = match node.kind {
-            NodeKind::End => "end of the workflow",
-            NodeKind::Exit => "end of this scope",
-            _ => "start",
+        let words = if node.kind == NodeKind::End {
+            "end of the workflow"
+        } else if node.kind == NodeKind::Exit {
+            "end of this scope"
+        } else {
+            "start"
         };
         self.line(&format!("<g class=\"{}\"><title>{words}</title>", node.kind.word()));
         if node.kind == NodeKind::Start {

@@ -1,6 +1,6 @@
 //! An indented list: one line a task, with the arcs that do not simply go on to the next line.
 
-use super::{Arc, ArcKind, Graph, Node, NodeKind, Section};
+use super::{Arc, ArcKind, Graph, Node, Section};
 
 /// Longest detail that is written.
 const DETAIL_MAX: usize = 60;
@@ -72,11 +72,7 @@ impl Writer<'_, '_> {
     fn way(&self, index: usize, arc: &Arc) -> Option<String> {
         let to = self.graph.node(arc.to);
         let label = shown(&arc.label);
-        let target = match to.kind {
-            NodeKind::End => "end".to_owned(),
-            NodeKind::Exit => "exit".to_owned(),
-            _ => shown(&to.name),
-        };
+        let target = if to.kind.is_task() { shown(&to.name) } else { to.kind.word().to_owned() };
         match arc.kind {
             ArcKind::Start | ArcKind::Next | ArcKind::Body | ArcKind::Branch | ArcKind::Loop => {
                 None

@@ -27,14 +27,14 @@ pub(super) fn call(catalog: &Catalog) -> Value {
 /// For each call that is known, what `with` may hold.
 pub(super) fn arguments(catalog: &Catalog) -> Vec<Value> {
     let mut rules =
-        vec![rule(&["http".to_owned()], http()), rule(&["openapi".to_owned()], openapi())];
+        vec![rule(&["http".to_owned()], &http()), rule(&["openapi".to_owned()], &openapi())];
     for manifest in catalog.functions() {
-        rules.push(rule(&references(catalog, manifest), with(manifest)));
+        rules.push(rule(&references(catalog, manifest), &with(manifest)));
     }
     rules
 }
 
-fn rule(calls: &[String], then: Value) -> Value {
+fn rule(calls: &[String], then: &Value) -> Value {
     json!({
         "if": { "properties": { "call": { "enum": calls } }, "required": ["call"] },
         "then": then,
