@@ -14,6 +14,7 @@ pub mod canonical;
 pub mod cron;
 pub mod diagnostic;
 pub mod expression;
+pub mod json;
 pub mod plan;
 pub mod schema;
 pub mod source;
