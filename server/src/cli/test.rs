@@ -106,3 +106,51 @@ fn exit(options: &TestOptions, summary: &scenario::Summary) -> Exit {
     }
     if summary.passed() && is_enough { Exit::Ok } else { Exit::Failure }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_covered_or_not_found_has_an_exit_code() {
+        let coverage = scenario::Coverage {
+            definition: "a/b:1.0.0".to_owned(),
+            total: 10,
+            missing: vec![("/do/0/a".to_owned(), "begins".to_owned())],
+        };
+        let played = scenario::Played {
+            file: "f".to_owned(),
+            title: "t".to_owned(),
+            definition: "b".to_owned(),
+            failures: Vec::new(),
+            seed: None,
+            story: Vec::new(),
+            took: Duration::ZERO,
+            covered: jiff::SignedDuration::ZERO,
+            runs: 1,
+        };
+        let mut summary = scenario::Summary {
+            played: vec![played],
+            broken: Vec::new(),
+            coverage: vec![coverage],
+            took: Duration::ZERO,
+        };
+        let options = |wanted| TestOptions {
+            paths: Vec::new(),
+            filter: None,
+            seed: None,
+            junit: None,
+            coverage_min: wanted,
+            output: Output { output: None },
+        };
+        for (wanted, expected) in
+            [(None, Exit::Ok), (Some(90), Exit::Ok), (Some(91), Exit::Failure)]
+        {
+            assert_eq!(exit(&options(wanted), &summary), expected, "{wanted:?}");
+        }
+        summary.played.clear();
+        assert_eq!(exit(&options(None), &summary), Exit::NotFound);
+    }
+}

@@ -16,6 +16,8 @@ use super::record::{Moment, Record};
 
 /// A task itself, among its arcs.
 const BEGUN: &str = "begins";
+/// The way on from a `switch` none of whose cases held.
+const NO_CASE: &str = "no case";
 
 /// What was gone of one definition.
 #[derive(Debug, Clone)]
@@ -53,6 +55,8 @@ struct Course {
     turns: BTreeMap<String, usize>,
     /// Tries whose body has failed.
     failed: BTreeSet<String>,
+    /// Switches that took a case.
+    chosen: BTreeSet<String>,
 }
 
 impl Map {
@@ -88,6 +92,7 @@ impl Map {
             }
             course.turns.insert(task.pointer.clone(), 0);
             course.failed.remove(&task.pointer);
+            course.chosen.remove(&task.pointer);
         }
         if *fact == Fact::TaskSkipped {
             self.mark(task, "if: false");
@@ -98,6 +103,7 @@ impl Map {
         }
         if let Fact::CaseTaken { case } = fact {
             self.mark(task, format!("case {case}"));
+            course.chosen.insert(task.pointer.clone());
         }
         if let Fact::TaskRetried { .. } = fact {
             self.mark(task, "retry");
@@ -153,6 +159,9 @@ impl Map {
         }
         if let TaskKind::For(_) = &task.kind {
             self.turns(course, task);
+        }
+        if !course.chosen.contains(&task.pointer) && matches!(&task.kind, TaskKind::Switch(_)) {
+            self.mark(task, NO_CASE);
         }
         if let Some(parent) = task.parent.map(|parent| plan.task(parent))
             && let TaskKind::Fork(fork) = &parent.kind
@@ -242,6 +251,9 @@ fn arcs(plan: &Plan, task: &Task) -> Vec<String> {
     }
     if let TaskKind::Switch(cases) = &task.kind {
         arcs.extend(cases.iter().map(|case| format!("case {}", case.name)));
+        if cases.iter().all(|case| case.when.is_some()) {
+            arcs.push(NO_CASE.to_owned());
+        }
     }
     if let TaskKind::For(_) = &task.kind {
         arcs.extend(["no turn", "one turn", "many turns"].map(str::to_owned));

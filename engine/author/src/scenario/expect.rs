@@ -205,7 +205,8 @@ impl Verdict<'_> {
     fn value(&mut self, name: &str, expected: &Value, found: &Value, at: &str, is_exact: bool) {
         let misses = matcher::compare(expected, Some(found), is_exact);
         if !misses.is_empty() {
-            self.differ(name, &format!("{at}/{name}"), misses, (expected, found));
+            let shown = if is_exact { found.clone() } else { matcher::focus(expected, found) };
+            self.differ(name, &format!("{at}/{name}"), misses, (expected, &shown));
         }
     }
 

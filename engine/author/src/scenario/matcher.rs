@@ -292,6 +292,27 @@ fn ordered(matcher: &str, bound: &Value, found: &Value) -> bool {
     })
 }
 
+/// What was found, without what nobody asked for: a diff then shows what differs and no more.
+pub(super) fn focus(expected: &Value, found: &Value) -> Value {
+    if fits(expected, Some(found)) {
+        return expected.clone();
+    }
+    match (expected, found) {
+        (Value::Object(fields), Value::Object(have))
+            if !fields.keys().any(|key| key.starts_with('$')) =>
+        {
+            let asked = fields
+                .iter()
+                .filter_map(|(key, value)| Some((key.clone(), focus(value, have.get(key)?))));
+            Value::Object(asked.collect())
+        }
+        (Value::Array(items), Value::Array(have)) if items.len() == have.len() => {
+            items.iter().zip(have).map(|(item, have)| focus(item, have)).collect()
+        }
+        _ => found.clone(),
+    }
+}
+
 /// What of a list of expected things is not found in this order. Others may stand between them,
 /// unless it is exact.
 pub(super) fn sequence(expected: &[Value], found: &[Value], is_exact: bool) -> Vec<Mismatch> {
@@ -370,6 +391,13 @@ mod tests {
         check(json!({"$unordered": [2, 2]}), json!([1, 2]), &["/"]);
         check(json!({"$type": "array"}), json!([]), &[]);
         check(json!({"$type": "array"}), json!({}), &["/"]);
+    }
+
+    #[test]
+    fn a_diff_shows_only_what_was_asked_for() {
+        let expected = json!({"a": {"$gt": 1}, "b": [{"c": 1}], "d": 1});
+        let found = json!({"a": 2, "b": [{"c": 2, "x": 0}], "y": 0});
+        assert_eq!(focus(&expected, &found), json!({"a": {"$gt": 1}, "b": [{"c": 2}]}));
     }
 
     #[test]

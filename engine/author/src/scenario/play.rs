@@ -45,7 +45,7 @@ pub(super) async fn play(
         runs += 1;
         let run = run(scenario, cast, registry, None).await;
         failures.extend(run.failures);
-        if failures.is_empty() {
+        if !run.is_stopped {
             failures.extend(expect::verify(scenario, &run.report, &run.record));
             failures.extend(property::verify(scenario, &run.record));
         }
@@ -92,6 +92,7 @@ struct Run {
     report: Report,
     record: Record,
     failures: Vec<Failure>,
+    is_stopped: bool,
 }
 
 async fn run(scenario: &Scenario, cast: &Cast, registry: &Registry, seed: Option<u64>) -> Run {
@@ -110,7 +111,12 @@ async fn run(scenario: &Scenario, cast: &Cast, registry: &Registry, seed: Option
                     let failure = Failure::new(scenario, &pointer, format!("the event: {detail}"));
                     let problem = Problem::validation(failure.message.clone());
                     let report = Report::rejected(problem, scenario.at);
-                    return Run { report, record: Record::default(), failures: vec![failure] };
+                    return Run {
+                        report,
+                        record: Record::default(),
+                        failures: vec![failure],
+                        is_stopped: true,
+                    };
                 }
             }
         }
@@ -127,10 +133,10 @@ async fn run(scenario: &Scenario, cast: &Cast, registry: &Registry, seed: Option
     };
     let report = play_local(options, registry, &mut stage).await;
     let mut failures = std::mem::take(&mut stage.failures);
-    if failures.is_empty() && seed.is_none() {
+    if !stage.is_stopped && seed.is_none() {
         failures.extend(left_over(scenario, &stage, &report));
     }
-    Run { report, record: stage.record, failures }
+    Run { report, is_stopped: stage.is_stopped, record: stage.record, failures }
 }
 
 /// Acts that never came and stubs that nobody called: the scenario says more than happened.

@@ -23,11 +23,16 @@ use super::yaml;
 /// Answers of one effect that an exploration loses; the engine gives up after a few more.
 const LOSSES_MAX: u32 = 2;
 
+/// What a run is told that has filled its record.
+const TOO_MUCH: &str = "more facts than a scenario may have: the run does not end; give `until`";
+
 /// Directs the run of one scenario.
 pub(super) struct Stage<'s> {
     scenario: &'s Scenario,
     pub(super) record: Record,
     pub(super) failures: Vec<Failure>,
+    /// Whether the run had to be stopped: what it did not come to says nothing then.
+    pub(super) is_stopped: bool,
     /// How many calls each stub has answered.
     pub(super) used: Vec<u64>,
     /// The stub that answered each effect last, and the look-ups it has answered since.
@@ -69,6 +74,7 @@ impl<'s> Stage<'s> {
             scenario,
             record: Record::new(input),
             failures: Vec::new(),
+            is_stopped: false,
             used: vec![0; scenario.stubs.len()],
             of_key: BTreeMap::new(),
             events: Queue::default(),
@@ -91,6 +97,7 @@ impl<'s> Stage<'s> {
         let failure = Failure::new(self.scenario, pointer, message);
         let problem = Problem::runtime(failure.message.clone());
         self.failures.push(failure);
+        self.is_stopped = true;
         problem
     }
 
@@ -248,7 +255,8 @@ impl<'s> Stage<'s> {
             name_of(&asked.intent.origin.task)
         );
         let failure = Failure::new(self.scenario, &pointer, message);
-        self.failures.push(failure.with_diff(misses, expected, found));
+        let shown = matcher::focus(expected, found);
+        self.failures.push(failure.with_diff(misses, expected, &shown));
     }
 
     /// A call that no stub answers: says what to paste.
@@ -405,8 +413,7 @@ pub(super) fn event(value: Value, at: Timestamp, number: usize) -> Result<CloudE
 impl Director for Stage<'_> {
     fn call(&mut self, asked: &Asked<'_>) -> Answer {
         if self.record.is_full() {
-            let message = "more facts than a scenario may have: the run does not end".to_owned();
-            return Answer::Stop(self.fail("", message));
+            return Answer::Stop(self.fail("", TOO_MUCH.to_owned()));
         }
         if asked.is_look_up { self.look_up(asked) } else { self.attempt(asked) }
     }
@@ -420,6 +427,9 @@ impl Director for Stage<'_> {
     fn next(&mut self, scene: &Scene<'_>) -> Next {
         let until =
             self.scenario.until.map(|span| later(self.scenario.at, span, &self.scenario.zone));
+        if self.record.is_full() {
+            return Next::Stop(self.fail("", TOO_MUCH.to_owned()));
+        }
         if until.is_some_and(|until| scene.at >= until) {
             return Next::End;
         }
