@@ -71,6 +71,14 @@ fn sentence(record: &Record, moment: &Moment) -> Option<String> {
         Fact::EventEmitted { event } => format!("tells {} {}", event.kind, event.data()),
         Fact::ChildStarted { definition, .. } => format!("starts {definition}"),
         Fact::CaseTaken { case } => format!("goes the way `{case}`"),
+        Fact::InstanceCancelling { reason } => format!("is being cancelled: {reason}"),
+        Fact::LockRequested { name } => format!("asks for the lock {name}"),
+        Fact::LockGranted { name } => format!("holds the lock {name}"),
+        Fact::LockReleased { name } => format!("lets the lock {name} go"),
+        Fact::Late => "is late".to_owned(),
+        Fact::CompensationStarted => "is being undone".to_owned(),
+        Fact::CompensationCompleted => "was undone".to_owned(),
+        Fact::HumanTaskOpened { request, .. } => format!("asks a person: {request}"),
         Fact::IncidentOpened { fingerprint, detail } => {
             format!("needs an operator: {fingerprint}: {detail}")
         }
@@ -81,6 +89,7 @@ fn sentence(record: &Record, moment: &Moment) -> Option<String> {
         | Fact::LookupIntended { .. }
         | Fact::TimerFired
         | Fact::ChildEnded { .. }
+        | Fact::CompensationRegistered
         | Fact::ContextExported { .. } => return None,
     })
 }
