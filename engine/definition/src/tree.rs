@@ -121,7 +121,11 @@ fn template(
         Yaml::List(items) => {
             let items: Vec<_> =
                 items.iter().map(|item| template(item, lines, variables, report)).collect();
-            Some(Template::Array(items.into_iter().collect::<Option<_>>()?))
+            let items = items.into_iter().collect::<Option<Vec<_>>>()?;
+            if items.iter().all(|item| item.constant().is_some()) {
+                return Some(Template::Constant(node.to_json()));
+            }
+            Some(Template::Array(items))
         }
         Yaml::Map(entries) => {
             let fields: Vec<_> = entries
@@ -131,7 +135,11 @@ fn template(
                     Some((entry.key.clone(), value))
                 })
                 .collect();
-            Some(Template::Object(fields.into_iter().collect::<Option<_>>()?))
+            let fields = fields.into_iter().collect::<Option<Vec<_>>>()?;
+            if fields.iter().all(|(_, field)| field.constant().is_some()) {
+                return Some(Template::Constant(node.to_json()));
+            }
+            Some(Template::Object(fields))
         }
     }
 }
@@ -245,6 +253,9 @@ mod tests {
         }
         let tree = tree("a: {whole: '${ .n }', text: 'n=${ .n }', list: [1, '${ .n + 1 }']}\n");
         let template = tree.template("/a", &[]).unwrap();
+        assert!(template.constant().is_none());
+        let constant = self::tree("a: [{b: 1}]\n").template("/a", &[]).unwrap();
+        assert_eq!(constant.constant(), Some(&serde_json::json!([{"b": 1}])));
         assert_eq!(
             template.eval(&serde_json::json!({"n": 2}), &Nothing),
             Ok(serde_json::json!({"whole": 2, "text": "n=2", "list": [1, 3]}))

@@ -21,15 +21,15 @@ impl<'v> Field<'v> {
     }
 
     /// The value under a key, when it is an object that has the key.
-    pub(super) fn get(&self, key: &str) -> Option<Field<'v>> {
+    pub(super) fn get(&self, key: &str) -> Option<Self> {
         let value = self.value.get(key)?;
-        Some(Field { value, pointer: child(&self.pointer, key) })
+        Some(Self { value, pointer: child(&self.pointer, key) })
     }
 
     /// The members, when it is an object.
-    pub(super) fn members(&self) -> Vec<(&'v str, Field<'v>)> {
+    pub(super) fn members(&self) -> Vec<(&'v str, Self)> {
         let map = self.value.as_object().into_iter().flatten();
-        map.map(|(key, value)| (key.as_str(), Field { value, pointer: child(&self.pointer, key) }))
+        map.map(|(key, value)| (key.as_str(), Self { value, pointer: child(&self.pointer, key) }))
             .collect()
     }
 }

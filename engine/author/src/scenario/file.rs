@@ -84,16 +84,7 @@ fn scenario(reader: &mut Reader<'_>, root: &Field<'_>) -> Option<Scenario> {
     let with = root.get("with").map(|field| reader.texts(&field, "with")).unwrap_or_default();
     let start = begin(reader, root);
     let secrets = secrets(reader, root);
-    let is_local_real = match text(reader, "local").as_deref() {
-        None | Some("real") => true,
-        Some("stub") => false,
-        Some(_) => {
-            if let Some(field) = root.get("local") {
-                reader.wrong(&field, "`local` is `real` or `stub`", "real is the default");
-            }
-            true
-        }
-    };
+    let is_local_real = is_local_real(reader, root);
     let stubs = match root.get("calls") {
         Some(field) => {
             let items = reader.items(&field, "calls");
@@ -135,6 +126,19 @@ fn scenario(reader: &mut Reader<'_>, root: &Field<'_>) -> Option<Scenario> {
         explore,
         lines: lines(reader, root),
     })
+}
+
+/// `local`: whether functions without a vendor do their work.
+fn is_local_real(reader: &mut Reader<'_>, root: &Field<'_>) -> bool {
+    let Some(field) = root.get("local") else { return true };
+    match reader.text(&field, "local").as_deref() {
+        None | Some("real") => true,
+        Some("stub") => false,
+        Some(_) => {
+            reader.wrong(&field, "`local` is `real` or `stub`", "real is the default");
+            true
+        }
+    }
 }
 
 fn begin(reader: &mut Reader<'_>, root: &Field<'_>) -> Begin {

@@ -186,7 +186,7 @@ fn unknown_names(scenario: &Scenario, cast: &Cast, registry: &Registry) -> Vec<F
         let pointer = format!("{}/call", stub.pointer);
         if !functions.contains(stub.function.as_str()) {
             let help = did_you_mean(&stub.function, functions.iter().copied());
-            fail(&pointer, with_help(format!("there is no function {}", stub.function), help));
+            fail(&pointer, with_help(&format!("there is no function {}", stub.function), help));
             continue;
         }
         if let Some(violation) = misfit(stub.reply.done(), &stub.function, registry) {
@@ -194,14 +194,14 @@ fn unknown_names(scenario: &Scenario, cast: &Cast, registry: &Registry) -> Vec<F
         }
         if let Some(task) = &stub.task {
             check_task(task, cast, true, |message| {
-                fail(&format!("{}/task", stub.pointer), message)
+                fail(&format!("{}/task", stub.pointer), message);
             });
         }
     }
     for act in scenario.events.iter().chain(&scenario.operator) {
         if let Some(When::Task(task)) = &act.when {
             check_task(task, cast, false, |message| {
-                fail(&format!("{}/when", act.pointer), message)
+                fail(&format!("{}/when", act.pointer), message);
             });
         }
     }
@@ -218,8 +218,8 @@ fn unknown_names(scenario: &Scenario, cast: &Cast, registry: &Registry) -> Vec<F
     failures
 }
 
-fn with_help(message: String, help: Option<String>) -> String {
-    help.map_or_else(|| message.clone(), |help| format!("{message}; {help}"))
+fn with_help(message: &str, help: Option<String>) -> String {
+    help.map_or_else(|| message.to_owned(), |help| format!("{message}; {help}"))
 }
 
 /// Why a constant answer is none that the function gives.
@@ -259,6 +259,6 @@ fn check_task(task: &str, cast: &Cast, in_any: bool, fail: impl FnOnce(String)) 
     let names: BTreeSet<String> = pointers().map(|pointer| name_of(pointer)).collect();
     if !names.contains(name) && !pointers().any(|pointer| pointer == name) {
         let help = did_you_mean(name, names.iter().map(String::as_str));
-        fail(with_help(format!("there is no task `{name}`"), help));
+        fail(with_help(&format!("there is no task `{name}`"), help));
     }
 }
