@@ -78,6 +78,17 @@ fn every_scenario_that_ships_passes_and_covers_its_definition() {
     }
 }
 
+/// Processor time of this process for some work.
+fn work_of<T>(work: impl FnOnce() -> T) -> Duration {
+    let used = || {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        Duration::new(now.tv_sec.try_into().unwrap(), now.tv_nsec.try_into().unwrap())
+    };
+    let before = used();
+    work();
+    used() - before
+}
+
 const YEAR: &str = "
 do:
   - days:
@@ -100,10 +111,9 @@ expect:
 fn a_year_of_daily_timers_takes_less_than_a_second() {
     let summary = one("year", YEAR, YEAR_SCENARIO);
     assert!(summary.passed(), "{}", told(&summary));
-    // The best of a few: other tests use the same cores.
-    let again = || one("year-again", YEAR, YEAR_SCENARIO).played[0].took;
-    let took = (0..3).map(|_| again()).chain([summary.played[0].took]).min().unwrap();
-    println!("a year of daily timers and calls: {took:?}");
+    // Work, not waiting: other processes use the same cores.
+    let took = (0..3).map(|_| work_of(|| one("year-again", YEAR, YEAR_SCENARIO))).min().unwrap();
+    println!("a year of daily timers and calls, with its compilation: {took:?}");
     assert!(took < Duration::from_secs(1), "{took:?}");
     assert_eq!(summary.played[0].covered.as_hours(), 365 * 24);
 }
@@ -177,7 +187,7 @@ fn what_a_scenario_says_too_much_is_a_failure() {
         ("  - {call: mail.delivery, done: {status: delivered}, times: 2}\n", "was called 1 times"),
         ("  - {call: mail.delivery, done: {status: nonsense}}\n", "gives no such answer"),
         ("  - {call: mail.delivry, done: {}}\n", "did you mean `mail.delivery`?"),
-        ("  - {call: mail.delivery, task: aks, done: {status: pending}}\n", "did you mean `ask`?"),
+        ("  - {call: mail.delivery, task: askk, done: {status: pending}}\n", "did you mean `ask`?"),
     ] {
         let summary = one("too-much", SEND, &format!("scenario: x\ncalls:\n{calls}"));
         let told = told(&summary);
