@@ -22,6 +22,7 @@ mod read;
 mod remote;
 mod run;
 mod schema;
+mod test;
 mod validate;
 
 /// Durable workflows for subscription businesses.
@@ -61,6 +62,8 @@ enum Command {
     Graph(graph::GraphOptions),
     /// Print a JSON Schema for editors, or what the functions of the catalog take
     Schema(schema::SchemaOptions),
+    /// Play the scenarios beside definitions, on a virtual clock and without vendors
+    Test(test::TestOptions),
     /// Register, list and show definitions of a running server
     #[command(subcommand)]
     Definition(definition::DefinitionCommand),
@@ -195,6 +198,7 @@ impl Cli {
             | Command::Fmt(_)
             | Command::Graph(_)
             | Command::Schema(_)
+            | Command::Test(_)
             | Command::Definition(_)
             | Command::License(_)
             | Command::Doctor(_)
@@ -212,6 +216,7 @@ impl Cli {
             Command::Fmt(options) => fmt::run(&options),
             Command::Graph(options) => graph::run(options),
             Command::Schema(options) => schema::run(&options),
+            Command::Test(options) => test::run(&options),
             Command::Definition(command) => definition::run(command).await,
             Command::License(command) => license::run(command).await,
             Command::Doctor(options) => doctor::run(options).await,
@@ -268,6 +273,8 @@ mod tests {
             "tenure schema",
             "tenure schema --list -o json",
             "tenure schema --function mail.send",
+            "tenure test workflows a/scenarios/b.yaml --filter x --junit out.xml --seed 7 \
+             --coverage-min 90 -o json",
             "tenure definition register f.yaml --server http://127.0.0.1:8080 --token t",
             "tenure definition list -o json",
             "tenure definition show purchase-direct --version 1.0.0",
