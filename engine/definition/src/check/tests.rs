@@ -1,0 +1,1 @@
+//! Mistakes that only show when the whole is looked at.
