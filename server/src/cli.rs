@@ -14,6 +14,7 @@ use crate::{database, dev, logging, serve};
 
 mod definition;
 mod doctor;
+mod explain;
 mod license;
 mod migrate;
 mod read;
@@ -52,6 +53,8 @@ enum Command {
     Run(Box<run::RunOptions>),
     /// Check definitions and show every mistake with its place
     Validate(validate::ValidateOptions),
+    /// Show what `.`, `$input` and `$context` hold at each task of a definition
+    Explain(explain::ExplainOptions),
     /// Register, list and show definitions of a running server
     #[command(subcommand)]
     Definition(definition::DefinitionCommand),
@@ -183,6 +186,7 @@ impl Cli {
             | Command::Migrate(_)
             | Command::Run(_)
             | Command::Validate(_)
+            | Command::Explain(_)
             | Command::Definition(_)
             | Command::License(_)
             | Command::Doctor(_)
@@ -197,6 +201,7 @@ impl Cli {
             Command::Migrate(options) => migrate::run(options).await,
             Command::Run(options) => run::run(*options).await,
             Command::Validate(options) => validate::run(&options),
+            Command::Explain(options) => explain::run(&options),
             Command::Definition(command) => definition::run(command).await,
             Command::License(command) => license::run(command).await,
             Command::Doctor(options) => doctor::run(options).await,
@@ -247,6 +252,7 @@ mod tests {
              --secrets @s --clock virtual --start-at 2026-01-01T00:00:00Z \
              --resolve example.com=http://127.0.0.1:1 --resolve b=http://127.0.0.1:2 -o json",
             "tenure validate a.yaml b.yaml -o json",
+            "tenure explain a.yaml --task /do/0/begin -o json",
             "tenure definition register f.yaml --server http://127.0.0.1:8080 --token t",
             "tenure definition list -o json",
             "tenure definition show purchase-direct --version 1.0.0",

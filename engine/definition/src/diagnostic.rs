@@ -200,6 +200,11 @@ impl Report {
         self.items.iter().any(|item| item.severity == Severity::Error)
     }
 
+    /// Whether there is such a finding at this place.
+    pub(crate) fn has(&self, code: &str, pointer: &str) -> bool {
+        self.items.iter().any(|item| item.code == code && item.pointer == pointer)
+    }
+
     /// The number of findings.
     pub(crate) fn len(&self) -> usize {
         self.items.len()

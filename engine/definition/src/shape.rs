@@ -286,10 +286,6 @@ impl Shape {
         self.any || self.numbers != Numbers::None
     }
 
-    pub(crate) fn may_be_boolean(&self) -> bool {
-        self.any || self.truths != Truths::default()
-    }
-
     /// Whether some value of it counts as true.
     pub(crate) fn may_hold(&self) -> bool {
         self.any || self.truths.yes || self.kinds() & !(NULL | BOOLEAN) != 0

@@ -6,7 +6,6 @@ use std::rc::Rc;
 use jaq_core::load::parse::Term;
 
 use super::Checker;
-use crate::diagnostic::Place;
 use crate::expression::scan::{Part, split};
 use crate::expression::syntax;
 use crate::plan::TaskId;
@@ -121,11 +120,6 @@ impl<'n> Checker<'n, '_> {
         let range = code(node)?;
         let source = node.text()?.get(range)?;
         Some((source, self.term(source)?))
-    }
-
-    /// The place of a whole field, or of its only expression.
-    pub(super) fn place(&self, node: &Node) -> Place {
-        node.at.clone()
     }
 }
 

@@ -289,11 +289,14 @@ impl<'s> Reader<'s, '_> {
             }
             BinaryOp::Cmp(cmp) => self.compare(left, *cmp, right, env),
             BinaryOp::Assign | BinaryOp::Update | BinaryOp::UpdateMath(_) | BinaryOp::UpdateAlt => {
-                let value = self.eval(right, env, true);
+                // `|=` runs on what is updated, which is not followed.
+                let update = matches!(op, BinaryOp::Update);
+                let inner = env.with_dot(Shape::any(), None);
+                let value = self.eval(right, if update { &inner } else { env }, true);
                 let secret = env.dot.holds_secret() || value.shape.holds_secret();
                 let object = env.dot.is_object();
                 let shape = if object { Shape::any_object() } else { Shape::any() };
-                Out::perhaps(shape.tainted(secret))
+                Out { shape: shape.tainted(secret), empty: value.empty && !update }
             }
         }
     }
@@ -471,6 +474,7 @@ impl<'s> Reader<'s, '_> {
     }
 
     /// Takes note of a field that cannot be there.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "other keys are no plain names")]
     fn field(
         &mut self,
         base: &Shape,
@@ -506,6 +510,7 @@ impl<'s> Reader<'s, '_> {
     }
 
     /// How an author would write what the term gives, when it is a plain path.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all other terms are no paths")]
     fn path_of(&self, term: &Term<&'s str>, env: &Env) -> Option<String> {
         self.notes.as_ref()?;
         match term {
@@ -583,6 +588,7 @@ fn is_null(term: &Term<&str>) -> bool {
 }
 
 /// Whether the term gives exactly one output whenever it gives one: nothing iterates in it.
+#[expect(clippy::wildcard_enum_match_arm, reason = "all other terms give what their parts give")]
 fn gives_one(term: &Term<&str>) -> bool {
     let mut one = true;
     visit(term, &mut |term| {
@@ -602,6 +608,7 @@ fn gives_one(term: &Term<&str>) -> bool {
 }
 
 /// Whether the term reads nothing: neither its input nor a variable.
+#[expect(clippy::wildcard_enum_match_arm, reason = "all other terms read what their parts read")]
 pub(crate) fn is_constant(term: &Term<&str>) -> bool {
     let mut constant = true;
     visit(term, &mut |term| {

@@ -39,6 +39,29 @@ impl fmt::Display for Shape {
     }
 }
 
+impl Shape {
+    /// How an object differs from an earlier one, as an author would write it:
+    /// `$context + {order: {number: text}}`; `None` when there is no shorter way to say it.
+    #[must_use]
+    pub fn changes(&self, before: &Self, name: &str) -> Option<String> {
+        let (after, old) = (self.object.as_ref()?, before.object.as_ref()?);
+        if !self.is_object() || !before.is_object() || after.rest != old.rest {
+            return None;
+        }
+        let kept = |name: &String| after.known.contains_key(name);
+        if old.known.is_empty() || !old.known.keys().all(kept) {
+            return None;
+        }
+        let new: Vec<String> = after
+            .known
+            .iter()
+            .filter(|(name, field)| old.known.get(*name) != Some(field))
+            .map(|(name, field)| entry(name, field))
+            .collect();
+        Some(format!("{name} + {{{}}}", new.join(", ")))
+    }
+}
+
 fn texts(texts: &Texts, secret: bool, ways: &mut Vec<String>) {
     match texts {
         Texts::None => {}

@@ -288,6 +288,7 @@ impl<'s> Reader<'s, '_> {
     }
 
     /// `del(.a, .b)` takes fields away; anything else is not followed.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all other terms are no plain paths")]
     fn deleted(&mut self, path: &Term<&'s str>, env: &Env) -> Shape {
         let mut open = vec![path];
         let mut shape = env.dot.clone();
