@@ -161,12 +161,12 @@ fn narrower(one: Shape, two: Shape) -> Shape {
     match (one.is_any(), two.is_any()) {
         (true, _) => two,
         (_, true) => one,
-        (false, false) => merged(one, two),
+        (false, false) => merged(one, &two),
     }
 }
 
 /// Properties of both objects: each schema admits what the other lists.
-fn merged(one: Shape, two: Shape) -> Shape {
+fn merged(one: Shape, two: &Shape) -> Shape {
     let (Some((left, left_rest)), Some((right, right_rest))) = (one.fields(), two.fields()) else {
         return one;
     };

@@ -123,6 +123,7 @@ pub(super) fn gives_one(name: &str) -> bool {
 }
 
 impl<'s> Reader<'s, '_> {
+    #[expect(clippy::too_many_lines, reason = "a table, one row for each function")]
     pub(super) fn call(
         &mut self,
         term: &Term<&'s str>,
