@@ -1,5 +1,7 @@
 //! What a step gives: the next instance, what to do once it is committed, and what to remember.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -7,7 +9,7 @@ use tenure_adapter::{Lookup, Origin, Outcome, Problem};
 use uuid::Uuid;
 
 use crate::instance::Instance;
-use crate::{CallId, ChildResult, CloudEvent, InstanceId, TimerId, WaitId};
+use crate::{CallId, ChildResult, CloudEvent, InstanceId, LockId, TimerId, WaitId};
 
 /// The result of [`crate::step`].
 #[derive(Debug, Clone, PartialEq)]
@@ -92,6 +94,25 @@ pub enum Command {
     Emit {
         /// The event.
         event: CloudEvent,
+    },
+    /// Replace the attributes it is found by.
+    SetAttributes {
+        /// All of them.
+        attributes: BTreeMap<String, Value>,
+    },
+    /// Stand in line for a lock (outbox); [`crate::Event::LockGranted`] answers.
+    AcquireLock {
+        /// Its number within the instance.
+        lock: LockId,
+        /// Its full name: namespace and name.
+        name: String,
+    },
+    /// Leave the line, or give the lock to the next in it (outbox).
+    ReleaseLock {
+        /// Its number within the instance.
+        lock: LockId,
+        /// Its full name: namespace and name.
+        name: String,
     },
 }
 
@@ -178,6 +199,11 @@ pub enum Fact {
     },
     /// Stopped from outside.
     InstanceCancelled {
+        /// Why.
+        reason: String,
+    },
+    /// Stopped from outside; what it did is undone first.
+    InstanceCancelling {
         /// Why.
         reason: String,
     },
@@ -281,6 +307,38 @@ pub enum Fact {
     ContextExported {
         /// The new context.
         context: Value,
+    },
+    /// It stands in line for a lock.
+    LockRequested {
+        /// Its name.
+        name: String,
+    },
+    /// It holds a lock.
+    LockGranted {
+        /// Its name.
+        name: String,
+    },
+    /// It let a lock go.
+    LockReleased {
+        /// Its name.
+        name: String,
+    },
+    /// It takes longer than expected.
+    Late,
+    /// How a task is undone was registered.
+    CompensationRegistered,
+    /// A task is being undone.
+    CompensationStarted,
+    /// A task was undone.
+    CompensationCompleted,
+    /// A person is asked.
+    HumanTaskOpened {
+        /// What the decision names it by.
+        ticket: Uuid,
+        /// `title`, `assignees`, `form`, as evaluated.
+        request: Value,
+        /// When it is overdue.
+        due: Option<Timestamp>,
     },
     /// An operator is needed.
     IncidentOpened {

@@ -34,7 +34,10 @@ impl Errand {
             | Command::StartChild(_)
             | Command::CancelChild { .. }
             | Command::TellParent { .. }
-            | Command::Emit { .. } => None,
+            | Command::Emit { .. }
+            | Command::SetAttributes { .. }
+            | Command::AcquireLock { .. }
+            | Command::ReleaseLock { .. } => None,
         }
     }
 

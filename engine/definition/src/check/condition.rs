@@ -46,7 +46,7 @@ impl<'n> Checker<'n, '_> {
                     "remove it: the loop ends with its list",
                 ),
                 Some(false) => {
-                    self.constant(&condition.node, "never true", "the loop never runs: remove it")
+                    self.constant(&condition.node, "never true", "the loop never runs: remove it");
                 }
                 None => {}
             }

@@ -56,7 +56,7 @@ impl Checker<'_, '_> {
         }
         let leaves = tasks.iter().any(|id| {
             let task = self.plan.task(*id);
-            let raises = matches!(task.kind, TaskKind::Raise(_));
+            let raises = matches!(task.kind, TaskKind::Raise(_) | TaskKind::Rethrow);
             let out = self
                 .nexts(*id)
                 .into_iter()
@@ -121,7 +121,7 @@ impl Checker<'_, '_> {
         if let TaskKind::Try(tried) = &task.kind {
             flows.extend(tried.then);
         }
-        if matches!(task.kind, TaskKind::Raise(_)) && task.condition.is_none() {
+        if matches!(task.kind, TaskKind::Raise(_) | TaskKind::Rethrow) && task.condition.is_none() {
             falls = false;
         }
         if falls {
@@ -142,16 +142,19 @@ impl Checker<'_, '_> {
             return false;
         }
         match &task.kind {
-            TaskKind::Call(_) | TaskKind::Listen(_) | TaskKind::Run(_) => true,
+            TaskKind::Call(_) | TaskKind::Human(_) | TaskKind::Listen(_) | TaskKind::Run(_) => true,
+            TaskKind::Function(function) => self.block_pauses(&function.body),
             TaskKind::Wait(Duration::Fixed(span)) => !span.is_zero(),
             TaskKind::Wait(Duration::Computed(_)) => true,
             TaskKind::Do(body) => self.block_pauses(body),
             TaskKind::Try(tried) => self.block_pauses(&tried.body),
             TaskKind::Fork(fork) if fork.compete => fork.branches.iter().all(|id| self.pauses(*id)),
             TaskKind::Fork(fork) => fork.branches.iter().any(|id| self.pauses(*id)),
-            TaskKind::Emit(_)
+            TaskKind::Compensate
+            | TaskKind::Emit(_)
             | TaskKind::For(_)
             | TaskKind::Raise(_)
+            | TaskKind::Rethrow
             | TaskKind::Set(_)
             | TaskKind::Switch(_) => false,
         }
@@ -177,20 +180,29 @@ impl Checker<'_, '_> {
 
 /// The lists of tasks inside a task; branches of a fork do not follow each other.
 fn blocks(task: &Task) -> Vec<&[TaskId]> {
-    match &task.kind {
-        TaskKind::Do(body) => vec![body],
-        TaskKind::For(looped) => vec![&looped.body],
+    let beside = task.extensions.iter().flat_map(|extension| [&extension.before, &extension.after]);
+    let mut all: Vec<&[TaskId]> = beside.chain(&task.compensate).map(Vec::as_slice).collect();
+    all.extend(match &task.kind {
+        TaskKind::Do(body) => vec![body.as_slice()],
+        TaskKind::Function(function) => vec![function.body.as_slice()],
+        TaskKind::Listen(listen) => {
+            listen.foreach.iter().map(|each| each.body.as_slice()).collect()
+        }
+        TaskKind::For(looped) => vec![looped.body.as_slice()],
         TaskKind::Try(tried) => {
             std::iter::once(tried.body.as_slice()).chain(tried.handler.as_deref()).collect()
         }
         TaskKind::Call(_)
         | TaskKind::Emit(_)
         | TaskKind::Fork(_)
-        | TaskKind::Listen(_)
+        | TaskKind::Compensate
+        | TaskKind::Human(_)
         | TaskKind::Raise(_)
+        | TaskKind::Rethrow
         | TaskKind::Run(_)
         | TaskKind::Set(_)
         | TaskKind::Switch(_)
         | TaskKind::Wait(_) => Vec::new(),
-    }
+    });
+    all
 }

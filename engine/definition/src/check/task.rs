@@ -17,6 +17,9 @@ const TURNS_MAX: u32 = 3;
 const TURNS_HARD_MAX: u32 = 40;
 /// Where the state at the head of a loop, or what a `catch` sees, is remembered.
 const HEAD: usize = usize::MAX;
+/// Which block of a task undoes it; further ones belong to extensions.
+const UNDO: usize = 1_000_000;
+const BESIDE: usize = UNDO + 1;
 
 /// How a task's work ends: with this output and context, going on as its `then` says or elsewhere.
 struct Done {
@@ -59,7 +62,9 @@ impl<'n> Checker<'n, '_> {
             }
             let done = self.work(id, node, &inside, locals, &at);
             ways.extend(self.leave(id, node, &inside, done, &at));
+            self.undo(id, &ways);
         }
+        self.beside(id, entry, locals, &mut ways);
         let leave = joined(&ways);
         let visit = Visit { entry: entry.clone(), locals: locals.clone(), input, leave };
         self.remember(id, visit);
@@ -127,11 +132,32 @@ impl<'n> Checker<'n, '_> {
         };
         match &plan.task(id).kind {
             TaskKind::Call(call) => gives(self.call(call, node, at)),
+            TaskKind::Function(function) => {
+                let mut at = at.clone();
+                at.env.vars.push(("secrets".to_owned(), self.secret_shapes()));
+                let with = node.get("with");
+                let data = with.map_or_else(
+                    || Shape::record::<String>([]),
+                    |with| self.template(&with.node, &at),
+                );
+                // What a function exports is its own and ends with it.
+                let entry = State { data, context: inside.context.clone() };
+                let out = self.inner(id, 0, &function.body, &entry, &Locals::new());
+                out.map_or_else(Vec::new, |out| gives(out.data))
+            }
+            TaskKind::Compensate => gives(Shape::any()),
+            TaskKind::Rethrow => Vec::new(),
+            TaskKind::Human(_) => {
+                if let Some(with) = node.get("with") {
+                    self.template(&with.node, &at.goes("a task for a person"));
+                }
+                gives(Shape::any())
+            }
             TaskKind::Do(body) => done(self.inner(id, 0, body, inside, locals)),
             TaskKind::Emit(_) => gives(self.emitted(node, at)),
             TaskKind::For(looped) => self.looped(id, looped, node, inside, locals, at),
             TaskKind::Fork(fork) => self.forked(id, fork, inside, locals),
-            TaskKind::Listen(listen) => gives(self.heard(listen, node, at)),
+            TaskKind::Listen(listen) => self.listened(id, listen, node, inside, locals, at),
             TaskKind::Raise(_) => {
                 if let Some(error) = field(node, &["raise", "error"]) {
                     let error = self.used("errors", error).unwrap_or(error);
@@ -158,6 +184,34 @@ impl<'n> Checker<'n, '_> {
                     self.template(&wait.node, at);
                 }
                 gives(inside.data.clone())
+            }
+        }
+    }
+
+    /// What undoes a task runs on its output, much later.
+    fn undo(&mut self, id: TaskId, ways: &Ways) {
+        let plan = self.plan;
+        if let Some(block) = &plan.task(id).compensate
+            && !ways.is_empty()
+        {
+            let entry = State { data: joined(ways).data, context: Shape::any() };
+            self.inner(id, UNDO, block, &entry, &Locals::new());
+        }
+    }
+
+    /// What extensions do before and after a task; they may stand in for its output.
+    fn beside(&mut self, id: TaskId, entry: &State, locals: &Locals, ways: &mut Ways) {
+        let plan = self.plan;
+        let extensions = &plan.task(id).extensions;
+        for (which, extension) in extensions.iter().enumerate() {
+            let raw = State { data: entry.data.clone(), context: Shape::any() };
+            self.inner(id, BESIDE + which * 2, &extension.before, &raw, locals);
+            let output = State { data: joined(ways).data, context: Shape::any() };
+            self.inner(id, BESIDE + which * 2 + 1, &extension.after, &output, locals);
+        }
+        if !extensions.is_empty() {
+            for (_, state) in ways {
+                *state = State { data: Shape::any(), context: Shape::any() };
             }
         }
     }
@@ -263,15 +317,34 @@ impl<'n> Checker<'n, '_> {
             Read::Data => Shape::any(),
             Read::Envelope | Read::Raw => envelope(),
         };
-        // Events that come again and again, or pass through `foreach`, are any number.
-        let many = node.get("foreach").is_some() || to.is_some_and(|to| to.get("until").is_some());
-        if many {
-            return Shape::list(Shape::any());
-        }
         match &listen.to {
+            // Events that come again and again are any number.
+            Strategy::Any(_) if listen.until.is_some() => Shape::list(event),
             Strategy::One(_) | Strategy::Any(_) => Shape::tuple(vec![event]),
             Strategy::All(filters) => Shape::tuple(vec![event; filters.len()]),
         }
+    }
+
+    fn listened(
+        &mut self,
+        id: TaskId,
+        listen: &Listen,
+        node: &'n Node,
+        inside: &State,
+        locals: &Locals,
+        at: &At,
+    ) -> Vec<Done> {
+        let data = self.heard(listen, node, at);
+        let Some(each) = &listen.foreach else {
+            return done(Some(State { data, context: inside.context.clone() }));
+        };
+        // Turns export and transform on their own; what they make of it is not followed.
+        let mut locals = locals.clone();
+        locals.push((each.item.clone(), data.item()));
+        locals.push((each.at.clone(), Shape::integer()));
+        let entry = State { data: data.item(), context: Shape::any() };
+        self.inner(id, 0, &each.body, &entry, &locals);
+        done(Some(State { data: Shape::list(Shape::any()), context: Shape::any() }))
     }
 
     fn looped(

@@ -35,8 +35,13 @@ impl Spine {
                 Command::StartChild(_)
                 | Command::CancelChild { .. }
                 | Command::TellParent { .. }
-                | Command::Emit { .. } => self.ground.bells.outbox.notify_one(),
-                Command::Call(_) | Command::LookUp(_) | Command::CloseWait { .. } => {}
+                | Command::Emit { .. }
+                | Command::AcquireLock { .. }
+                | Command::ReleaseLock { .. } => self.ground.bells.outbox.notify_one(),
+                Command::Call(_)
+                | Command::LookUp(_)
+                | Command::SetAttributes { .. }
+                | Command::CloseWait { .. } => {}
             }
         }
         if instance.is_terminal() {
