@@ -288,7 +288,7 @@ fn variables_live_only_in_their_scope() {
     check(&task("if: $context"), &[]);
     check(&task("if: $input.a"), &[("variable-out-of-scope", 2, 26)]);
     check(&task("input: {from: $input.a}"), &[("variable-out-of-scope", 2, 36)]);
-    check(&task("input: {from: '{a: $secrets.a}'}"), &[("unknown-secret", 2, 49)]);
+    check(&task("input: {from: '{a: $secrets.a}'}"), &[("unknown-secret", 2, 50)]);
     check(&task("output: {as: $output.a}"), &[("variable-out-of-scope", 2, 35)]);
     check(&task("export: {as: '$context + $output'}"), &[]);
     check(&task("export: {as: $secrets}"), &[("variable-out-of-scope", 2, 35)]);
