@@ -16,6 +16,7 @@ mod definition;
 mod doctor;
 mod fmt;
 mod graph;
+mod explain;
 mod license;
 mod migrate;
 mod read;
@@ -64,6 +65,8 @@ enum Command {
     Schema(schema::SchemaOptions),
     /// Play the scenarios beside definitions, on a virtual clock and without vendors
     Test(test::TestOptions),
+    /// Show what `.`, `$input` and `$context` hold at each task of a definition
+    Explain(explain::ExplainOptions),
     /// Register, list and show definitions of a running server
     #[command(subcommand)]
     Definition(definition::DefinitionCommand),
@@ -199,6 +202,7 @@ impl Cli {
             | Command::Graph(_)
             | Command::Schema(_)
             | Command::Test(_)
+            | Command::Explain(_)
             | Command::Definition(_)
             | Command::License(_)
             | Command::Doctor(_)
@@ -217,6 +221,7 @@ impl Cli {
             Command::Graph(options) => graph::run(options),
             Command::Schema(options) => schema::run(&options),
             Command::Test(options) => test::run(&options),
+            Command::Explain(options) => explain::run(&options),
             Command::Definition(command) => definition::run(command).await,
             Command::License(command) => license::run(command).await,
             Command::Doctor(options) => doctor::run(options).await,
@@ -275,6 +280,7 @@ mod tests {
             "tenure schema --function mail.send",
             "tenure test workflows a/scenarios/b.yaml --filter x --junit out.xml --seed 7 \
              --coverage-min 90 -o json",
+            "tenure explain a.yaml --task /do/0/begin -o json",
             "tenure definition register f.yaml --server http://127.0.0.1:8080 --token t",
             "tenure definition list -o json",
             "tenure definition show purchase-direct --version 1.0.0",

@@ -7,3 +7,4 @@ pub mod format;
 pub mod graph;
 pub mod schema;
 pub mod scenario;
+pub mod explain;

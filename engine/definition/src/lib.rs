@@ -6,7 +6,8 @@
 //! not know how a plan is executed.
 //!
 //! The way of a text: [`source`] (positions) → `read` (tree of nodes with spans) → `parse`
-//! (language model, one module per task family) → [`plan`] (names resolved, expressions compiled).
+//! (language model, one module per task family) → [`plan`] (names resolved, expressions compiled) →
+//! `check` (what the data can be at each task, by `shape`, and every mistake that shows).
 //!
 //! Where to go next: `engine/machine`, which executes plans.
 
@@ -26,8 +27,12 @@ pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use plan::{Plan, Task, TaskId, TaskKind};
 pub use source::Source;
 
+mod check;
 mod compile;
 mod parse;
 mod read;
+mod shape;
 
-pub use compile::compile;
+pub use check::{Facts, TaskFacts};
+pub use compile::{compile, study};
+pub use shape::Shape;
