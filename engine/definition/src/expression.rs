@@ -14,11 +14,15 @@ use std::fmt;
 use jaq_core::{Ctx, Vars};
 use serde_json::Value;
 
+pub use outputs::Outputs;
 pub(crate) use program::Fault;
+pub use reads::{Read, Root, Segment};
 
 mod fence;
+mod outputs;
 mod prelude;
 mod program;
+mod reads;
 pub(crate) mod scan;
 mod value;
 
@@ -55,6 +59,24 @@ impl Expression {
     pub(crate) fn compile(source: &str, variables: &[&str]) -> Result<Self, Vec<Fault>> {
         let (program, variables) = program::compile(source, variables)?;
         Ok(Self { source: source.to_owned(), variables, program })
+    }
+
+    /// Its syntax tree, before the fences were put in: for checks that follow the data. Parsed
+    /// again on every call, so that a plan need not keep it.
+    pub(crate) fn term(&self) -> jaq_core::load::parse::Term<&str> {
+        program::parse(&self.source).unwrap_or_default()
+    }
+
+    /// How many outputs it can give.
+    #[must_use]
+    pub fn outputs(&self) -> Outputs {
+        outputs::outputs(&self.term())
+    }
+
+    /// Every place it may read, as far as the text tells: a place stands for all below it.
+    #[must_use]
+    pub fn reads(&self) -> Vec<Read> {
+        reads::reads(&self.term())
     }
 
     /// The names of the variables it uses, without `$`.

@@ -94,7 +94,8 @@ fn check_shape(source: &str) -> Result<(), Vec<Fault>> {
     Ok(())
 }
 
-fn parse(source: &str) -> Result<Term<&str>, Vec<Fault>> {
+/// The syntax tree of an expression.
+pub(super) fn parse(source: &str) -> Result<Term<&str>, Vec<Fault>> {
     let tokens = Lexer::new(source).lex().map_err(|errors| {
         let fault = |(expected, found): (jaq_core::load::lex::Expect<&str>, &str)| Fault {
             code: "bad-expression",
@@ -223,7 +224,7 @@ fn variable_help(name: &str, variables: &[&str]) -> String {
 }
 
 /// Calls `f` on a term and on every term below it.
-pub(super) fn visit<'t, 's>(term: &'t Term<&'s str>, f: &mut impl FnMut(&'t Term<&'s str>)) {
+pub(crate) fn visit<'t, 's>(term: &'t Term<&'s str>, f: &mut impl FnMut(&'t Term<&'s str>)) {
     f(term);
     match term {
         Term::Id

@@ -309,3 +309,5 @@ fn messages_are_short() {
     assert!(message.len() < 400 && message.starts_with("cannot index"), "{message}");
     assert_eq!(eval("error(\"no such seat\")", &big), Err("no such seat".to_owned()));
 }
+
+mod facts;
