@@ -211,6 +211,13 @@ fn undefined_fault(source: &str, name: &str, what: &Undefined, variables: &[&str
 
 fn variable_help(name: &str, variables: &[&str]) -> String {
     let bare = name.trim_start_matches('$');
+    if bare == "__loc__" {
+        return "an expression has no file: errors already say where they come from".to_owned();
+    }
+    if bare == "ENV" {
+        return "an expression cannot see the server's environment: pass the value as input"
+            .to_owned();
+    }
     if let Some(near) = crate::diagnostic::nearest(bare, variables.iter().copied()) {
         return format!("did you mean `${near}`?");
     }
