@@ -136,17 +136,18 @@ fn print<'a>(fuel: &Fuel, value: &Val) -> Outcome<'a> {
     Ok(Val::utf8_str(text::json(value)))
 }
 
-/// A value as the bytes of its text.
+/// A value as the bytes of its text. Coding them is dearer than looking, so it pays as printing.
 fn bytes<'a>(fuel: &Fuel, value: &Val) -> Result<Vec<u8>, Exn<'a, Item>> {
-    match value {
-        Val::TStr(bytes) => Ok(bytes.to_vec()),
+    const BYTES_PER_FUEL: u64 = 8;
+    let bytes = match value {
+        Val::TStr(bytes) => bytes.to_vec(),
         value => match print(fuel, value)? {
-            Val::TStr(bytes) => Ok(bytes.to_vec()),
-            Val::Null | Val::Bool(_) | Val::Num(_) | Val::BStr(_) | Val::Arr(_) | Val::Obj(_) => {
-                Ok(Vec::new())
-            }
+            Val::TStr(bytes) => bytes.to_vec(),
+            _ => Vec::new(),
         },
-    }
+    };
+    fuel.spend(u64::try_from(bytes.len()).unwrap_or(u64::MAX) / BYTES_PER_FUEL)?;
+    Ok(bytes)
 }
 
 fn search<'a>(

@@ -61,6 +61,14 @@ fn write_json(value: &Val, out: &mut String) {
 /// A number as jq prints it.
 pub(super) fn number_text(number: &Num) -> String {
     let Num::Float(float) = number else { return number.to_string() };
+    // As jq: text is the one way out for what JSON cannot say.
+    if float.is_nan() {
+        return "null".to_owned();
+    }
+    if float.is_infinite() {
+        let largest = "1.7976931348623157e+308";
+        return if *float < 0.0 { format!("-{largest}") } else { largest.to_owned() };
+    }
     match value::integral(*float) {
         Some(integer) => integer.to_string(),
         None => number.to_string(),

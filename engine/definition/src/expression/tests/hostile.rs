@@ -100,7 +100,7 @@ pub(super) const HOSTILE: &[&str] = &[
     "label $f | repeat(1) | select(. > 1) | break $f",
     "walk(until(false; .))",
     "[.. | ..] | [.. | ..] | [.. | ..] | [.. | ..] | [.. | ..]",
-    "pow(2; 1e9) | tojson",
+    "pow(2; 1e9)",
     "reduce range(64) as $i (2; . * .) | tojson",
     "9007199254740993 | until(false; . * . + 1)",
     "\"\\(\"x\" * 1000000)\\(\"x\" * 1000000)\"",
