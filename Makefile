@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help dev test setup rust cc postgres fmt check sqlx clean-testdb
+.PHONY: help dev test setup rust cc postgres fmt fuzz check sqlx clean-testdb
 
 CARGO ?= cargo
 # Oldest compiler that builds this (Cargo.toml: rust-version).
@@ -11,6 +11,9 @@ RUST_MIN := 1.95
 ARGS ?=
 # Continuous integration runs all tests even when one fails.
 NEXTEST_PROFILE ?= $(if $(CI),ci,default)
+# How long `make fuzz` runs each target.
+FUZZ_SECONDS ?= 600
+FUZZ_TARGETS ?= definition expression duration cron
 # How to become root for the system's package manager.
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
@@ -46,6 +49,11 @@ check: rust cc ## Check form: fmt, clippy and doc with warnings as errors, cargo
 
 fmt: ## Format the code
 	$(CARGO) fmt --all
+
+fuzz: ## Run the fuzz targets (FUZZ_SECONDS=600 each; needs nightly and cargo-fuzz, see fuzz/README.md)
+	@for target in $(FUZZ_TARGETS); do \
+	    $(CARGO) +nightly fuzz run --sanitizer none $$target -- -max_total_time=$(FUZZ_SECONDS) -timeout=10 || exit 1; \
+	done
 
 setup: rust cc postgres ## Check the toolchain and install PostgreSQL's server programs if missing
 

@@ -3,7 +3,8 @@
 //! jq runs in this process, so what it may do is fenced from outside: `prelude` chooses the
 //! functions (nothing that reads the clock, the environment or a file), `fence` rewrites the
 //! parsed program so that every loop and every growing value pays from a fuel tank, and `value`
-//! bounds what goes in and out. `program` puts them together. Evaluation is a pure function of the
+//! bounds what goes in and out. `program` puts them together. `item` says what operators and paths
+//! mean, so that they mean what they do in jq. Evaluation is a pure function of the
 //! input and the variables.
 //!
 //! Deep but legal recursion inside jq needs stack: evaluate on threads with [`STACK_BYTES`].
@@ -14,12 +15,20 @@ use std::fmt;
 use jaq_core::{Ctx, Vars};
 use serde_json::Value;
 
+pub use outputs::Outputs;
 pub(crate) use program::{Fault, extent, range_of, syntax, visit};
+pub use reads::{Read, Root, Segment};
 
 mod fence;
+mod function;
+mod item;
+mod outputs;
 mod prelude;
 mod program;
+mod reads;
+mod regular;
 pub(crate) mod scan;
+mod text;
 mod value;
 
 /// Stack an evaluating thread needs.
@@ -48,6 +57,16 @@ impl fmt::Debug for Expression {
 }
 
 impl Expression {
+    /// Compiles an expression that stands alone, outside a definition. `variables` are the names
+    /// (without `$`) that may be used.
+    ///
+    /// # Errors
+    /// Every mistake, in words for the author.
+    pub fn new(source: &str, variables: &[&str]) -> Result<Self, Vec<String>> {
+        Self::compile(source, variables)
+            .map_err(|faults| faults.into_iter().map(|fault| fault.message).collect())
+    }
+
     /// Compiles jq. `variables` are the names (without `$`) that may be used.
     ///
     /// # Errors
@@ -55,6 +74,24 @@ impl Expression {
     pub(crate) fn compile(source: &str, variables: &[&str]) -> Result<Self, Vec<Fault>> {
         let (program, variables) = program::compile(source, variables)?;
         Ok(Self { source: source.to_owned(), variables, program })
+    }
+
+    /// Its syntax tree, before the fences were put in: for checks that follow the data. Parsed
+    /// again on every call, so that a plan need not keep it.
+    pub(crate) fn term(&self) -> jaq_core::load::parse::Term<&str> {
+        program::parse(&self.source).unwrap_or_default()
+    }
+
+    /// How many outputs it can give.
+    #[must_use]
+    pub fn outputs(&self) -> Outputs {
+        outputs::outputs(&self.term())
+    }
+
+    /// Every place it may read, as far as the text tells: a place stands for all below it.
+    #[must_use]
+    pub fn reads(&self) -> Vec<Read> {
+        reads::reads(&self.term())
     }
 
     /// The names of the variables it uses, without `$`.
@@ -70,15 +107,16 @@ impl Expression {
         let mut variables = Vec::with_capacity(self.variables.len());
         for name in &self.variables {
             let value = scope.get(name).ok_or_else(|| format!("${name} has no value here"))?;
-            variables.push(value::read(&value)?);
+            variables.push(item::Item(value::read(&value)?));
         }
+        item::begin();
         let fuel = fence::Fuel::full();
         let data = fence::Data::new(&self.program.lut, &fuel);
         let context = Ctx::<fence::Fenced>::new(data, Vars::new(variables));
-        let mut outputs = self.program.id.run((context, value::read(input)?));
+        let mut outputs = self.program.id.run((context, item::Item(value::read(input)?)));
         match outputs.next() {
             None => Ok(Value::Null),
-            Some(Ok(output)) => value::write(&output),
+            Some(Ok(output)) => value::write(&output.0),
             Some(Err(exception)) => Err(fence::explain(exception)),
         }
     }

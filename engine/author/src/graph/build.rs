@@ -73,7 +73,12 @@ struct Shape<'p> {
 fn shape(task: &Task) -> Shape<'_> {
     let leaf = |kind| Shape { kind, blocks: Vec::new() };
     match &task.kind {
-        TaskKind::Call(_) => leaf(NodeKind::Call),
+        TaskKind::Call(_) | TaskKind::Compensate | TaskKind::Rethrow | TaskKind::Human(_) => {
+            leaf(NodeKind::Call)
+        }
+        TaskKind::Function(function) => {
+            Shape { kind: NodeKind::Call, blocks: vec![(Section::Body, &function.body)] }
+        }
         TaskKind::Do(block) => Shape { kind: NodeKind::Do, blocks: vec![(Section::Body, block)] },
         TaskKind::Emit(_) => leaf(NodeKind::Emit),
         TaskKind::For(looped) => {
@@ -258,8 +263,8 @@ fn ways_out(task: &Task) -> Vec<Out> {
             }
             outs
         }
-        TaskKind::Raise(_) if task.condition.is_none() => Vec::new(),
-        TaskKind::Raise(_) => vec![then(ArcKind::Next, "skipped")],
+        TaskKind::Raise(_) | TaskKind::Rethrow if task.condition.is_none() => Vec::new(),
+        TaskKind::Raise(_) | TaskKind::Rethrow => vec![then(ArcKind::Next, "skipped")],
         TaskKind::Try(tried) => std::iter::once(then(ArcKind::Next, ""))
             .chain(tried.then.map(|flow| Out {
                 flow,
@@ -268,6 +273,9 @@ fn ways_out(task: &Task) -> Vec<Out> {
             }))
             .collect(),
         TaskKind::Call(_)
+        | TaskKind::Function(_)
+        | TaskKind::Compensate
+        | TaskKind::Human(_)
         | TaskKind::Do(_)
         | TaskKind::Emit(_)
         | TaskKind::For(_)

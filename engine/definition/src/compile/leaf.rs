@@ -8,7 +8,7 @@ use super::name::{Position, Variables, where_known};
 use super::{Compiler, GLOBALS};
 use crate::diagnostic::Place;
 use crate::expression::scan::{Part, split};
-use crate::expression::{Expression, Fault};
+use crate::expression::{Expression, Fault, Outputs};
 use crate::parse::model::{Data, Timeout};
 use crate::plan::{Input, Output};
 use crate::read::locate::locate;
@@ -120,7 +120,10 @@ impl Compiler<'_, '_> {
         let source = node.text()?.get(range.clone())?;
         let known = variables.at(position);
         match Expression::compile(source, &known) {
-            Ok(expression) => Some(expression),
+            Ok(expression) => {
+                self.outputs(node, &range, &expression);
+                Some(expression)
+            }
             Err(faults) => {
                 for fault in faults {
                     let inside = range.start + fault.range.start..range.start + fault.range.end;
@@ -130,6 +133,26 @@ impl Compiler<'_, '_> {
                 None
             }
         }
+    }
+
+    /// The first output counts and none is `null`: worth a word when that is surely not meant.
+    /// One or none (`select(...)`, `first(...)`) is not: `null` is what the author then expects.
+    fn outputs(&mut self, node: &Node, range: &Range<usize>, expression: &Expression) {
+        let (code, message, help) = match expression.outputs() {
+            Outputs::One | Outputs::MaybeNone => return,
+            Outputs::Many => (
+                "several-outputs",
+                "this expression can give several values, and only the first counts",
+                "write `first(...)` around it if that is meant, or `[...]` for a list of all",
+            ),
+            Outputs::None => (
+                "no-output",
+                "this expression never gives a value, so it is always `null`",
+                "write `null` if that is meant",
+            ),
+        };
+        let at = locate(self.lines, node, range);
+        self.report.warning(code, &at, message).help(help);
     }
 
     fn fault(&mut self, at: &Place, source: &str, fault: Fault) {

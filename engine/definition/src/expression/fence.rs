@@ -19,6 +19,10 @@ use jaq_core::path::{Part, Path};
 use jaq_core::{DataT, Exn, Lut, Native};
 use jaq_json::{Num, Val};
 
+use super::item::{Item, times_of};
+use super::outputs::{Outputs, outputs};
+use super::text;
+
 /// Work one evaluation may do. A definition's call costs [`CALL_COST`], a turn of `reduce` or
 /// `foreach` [`TURN_COST`], an output of `.[]` or `range` one.
 const FUEL: u64 = 500_000;
@@ -48,7 +52,7 @@ impl Fuel {
         Self(Cell::new(FUEL))
     }
 
-    fn spend(&self, cost: u64) -> Result<(), Exn<'static, Val>> {
+    pub(super) fn spend<'a>(&self, cost: u64) -> Result<(), Exn<'a, Item>> {
         match self.0.get().checked_sub(cost) {
             Some(left) => {
                 self.0.set(left);
@@ -59,7 +63,7 @@ impl Fuel {
     }
 
     /// Refuses large values; charges by weight.
-    pub(super) fn weigh(&self, value: &Val) -> Result<(), Exn<'static, Val>> {
+    pub(super) fn weigh<'a>(&self, value: &Val) -> Result<(), Exn<'a, Item>> {
         let mut left = WEIGHT_MAX;
         if weigh_below(value, DEPTH_MAX, &mut left).is_none() {
             return Err(Exn::halt(TOO_LARGE));
@@ -70,7 +74,7 @@ impl Fuel {
 
 impl Fuel {
     /// Pays for a search by regular expression, whose time can grow with the square of the text.
-    fn search(&self, value: &Val) -> Result<(), Exn<'static, Val>> {
+    pub(super) fn search<'a>(&self, value: &Val) -> Result<(), Exn<'a, Item>> {
         const BYTES_PER_FUEL: u64 = 4;
         const SQUARE_PER_FUEL: u64 = 65_536;
         let Val::TStr(text) = value else { return Ok(()) };
@@ -117,7 +121,7 @@ impl<'a> Data<'a> {
 }
 
 impl DataT for Fenced {
-    type V<'a> = Val;
+    type V<'a> = Item;
     type Data<'a> = Data<'a>;
 }
 
@@ -133,16 +137,16 @@ pub(super) fn natives() -> Vec<Fun<Fenced>> {
     macro_rules! gate {
         ($name:literal, $check:expr) => {{
             let native = Native::<Fenced>::new(|cv| {
-                let check: fn(&Fuel, &Val) -> Result<(), Exn<'static, Val>> = $check;
-                box_once(check(cv.0.data().fuel, &cv.1).map(|()| cv.1))
-            })
-            .with_paths(|cv| {
-                let check: fn(&Fuel, &Val) -> Result<(), Exn<'static, Val>> = $check;
+                let check: fn(&Fuel, &Val) -> Result<(), Exn<'static, Item>> = $check;
                 box_once(check(cv.0.data().fuel, &cv.1.0).map(|()| cv.1))
             })
+            .with_paths(|cv| {
+                let check: fn(&Fuel, &Val) -> Result<(), Exn<'static, Item>> = $check;
+                box_once(check(cv.0.data().fuel, &cv.1.0.0).map(|()| cv.1))
+            })
             .with_update(|cv, update| {
-                let check: fn(&Fuel, &Val) -> Result<(), Exn<'static, Val>> = $check;
-                match check(cv.0.data().fuel, &cv.1) {
+                let check: fn(&Fuel, &Val) -> Result<(), Exn<'static, Item>> = $check;
+                match check(cv.0.data().fuel, &cv.1.0) {
                     Ok(()) => update(cv.1),
                     Err(halt) => box_once(Err(halt)),
                 }
@@ -155,7 +159,6 @@ pub(super) fn natives() -> Vec<Fun<Fenced>> {
         gate!("__call", |fuel, _| fuel.spend(CALL_COST)),
         gate!("__turn", |fuel, _| fuel.spend(TURN_COST)),
         gate!("__size", Fuel::weigh),
-        gate!("__regex", Fuel::search),
         (
             "__mul",
             v(2),
@@ -169,20 +172,16 @@ pub(super) fn natives() -> Vec<Fun<Fenced>> {
 }
 
 /// `left * right`, refused before it is computed when the product would be large.
-fn multiply<'a>(fuel: &Fuel, left: Val, right: Val) -> Result<Val, Exn<'a, Val>> {
+fn multiply<'a>(fuel: &Fuel, left: Item, right: Item) -> Result<Item, Exn<'a, Item>> {
     let bits = |value: &Val| {
         if let Val::Num(Num::BigInt(value)) = value { value.bits() } else { u64::from(u64::BITS) }
     };
-    let product = match (&left, &right) {
-        (Val::TStr(text) | Val::BStr(text), Val::Num(times))
-        | (Val::Num(times), Val::TStr(text) | Val::BStr(text)) => {
-            let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
-            // A count that is no machine integer is negative, fractional or astronomical.
-            let times =
-                times.as_isize().map_or(u64::MAX, |times| u64::try_from(times).unwrap_or(0));
-            length.saturating_mul(times) / TEXT_UNIT
+    let product = match (&left.0, &right.0) {
+        (Val::TStr(text), Val::Num(times)) | (Val::Num(times), Val::TStr(text)) => {
+            let times = times_of(times).unwrap_or(0);
+            u64::try_from(text.len().saturating_mul(times)).unwrap_or(u64::MAX) / TEXT_UNIT
         }
-        (Val::Num(_), Val::Num(_)) if bits(&left) + bits(&right) > BITS_MAX => u64::MAX,
+        (Val::Num(_), Val::Num(_)) if bits(&left.0) + bits(&right.0) > BITS_MAX => u64::MAX,
         _ => 0,
     };
     if product > WEIGHT_MAX {
@@ -190,20 +189,28 @@ fn multiply<'a>(fuel: &Fuel, left: Val, right: Val) -> Result<Val, Exn<'a, Val>>
     }
     fuel.spend(product / WEIGHT_PER_FUEL)?;
     let value = (left * right).map_err(Exn::from)?;
-    fuel.weigh(&value)?;
+    fuel.weigh(&value.0)?;
     Ok(value)
 }
 
 /// Why an evaluation ended without a value, in words for the author.
-pub(super) fn explain(exception: Exn<'_, Val>) -> String {
+pub(super) fn explain(exception: Exn<'_, Item>) -> String {
     let exception = match exception.get_err() {
         Ok(error) => {
             let mut message = Short(String::new());
+            // The text of `error("...")` is wanted without quotes, anything else as JSON.
+            let shown = match error.into_val().0 {
+                Val::TStr(text) => String::from_utf8_lossy(&text).into_owned(),
+                other @ (Val::Null
+                | Val::Bool(_)
+                | Val::Num(_)
+                | Val::BStr(_)
+                | Val::Arr(_)
+                | Val::Obj(_)) => text::json(&other),
+            };
             // Cut off by intent: the value inside may be large.
-            let cut = write!(message, "{error}").is_err();
-            // The text of `error("...")` comes as JSON; a person wants it without the quotes.
-            let text = serde_json::from_str(&message.0).unwrap_or(message.0);
-            return if cut { text + "..." } else { text };
+            let cut = message.write_str(&shown).is_err();
+            return if cut { message.0 + "..." } else { message.0 };
         }
         Err(other) => other,
     };
@@ -279,7 +286,15 @@ pub(super) fn fence<'s>(term: Code<'s>) -> Code<'s> {
         Term::Label(name, term) => Term::Label(name, fence_box(term)),
         Term::Fold(name, source, pattern, args) => {
             let source = then(fence(*source), call("__turn"));
-            Term::Fold(name, Box::new(source), fence_pattern(pattern), fence_all(args))
+            let mut args = fence_all(args);
+            // Of several outputs of a turn the last goes on, as in jq; jaq would go on with each.
+            if name == "reduce"
+                && let Some(update) = args.get_mut(1)
+                && outputs(update) == Outputs::Many
+            {
+                *update = Term::Call("last", vec![std::mem::take(update)]);
+            }
+            Term::Fold(name, Box::new(source), fence_pattern(pattern), args)
         }
         Term::TryCatch(body, catch) => Term::TryCatch(fence_box(body), catch.map(fence_box)),
         Term::IfThenElse(cases, otherwise) => {
@@ -353,7 +368,6 @@ fn fence_call<'s>(name: &'s str, args: Vec<Code<'s>>) -> Code<'s> {
     match name {
         // Makes values out of nothing, so each one pays.
         "range" => then(called, call("__tick")),
-        "matches" | "split_matches" | "split_" => then(call("__regex"), called),
         name if super::prelude::looks_through(name) => then(call("__size"), called),
         _ => called,
     }

@@ -4,14 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
-use jaq_core::box_iter::box_once;
+use jaq_core::load;
 use jaq_core::load::parse::{Def, Term};
-use jaq_core::native::{Fun, v};
-use jaq_core::{Bind, Error, Exn, Native, load};
-use jaq_json::{Num, Val};
+use jaq_core::native::Fun;
 
 use super::fence::{self, Fenced};
-use super::value;
+use super::function;
 
 /// Functions left out, and what to use instead.
 const REFUSED: &[(&str, &str)] = &[
@@ -27,9 +25,16 @@ const REFUSED: &[(&str, &str)] = &[
     ("halt_error", "use `error(...)`, which a `try` task can catch"),
     ("tobytes", "values are JSON: use `@base64`"),
     ("input_filename", "an expression reads no files"),
+    ("input_line_number", "an expression reads no files"),
+    ("get_search_list", "an expression has no modules"),
+    ("get_jq_origin", "an expression reads no files"),
+    ("get_prog_origin", "an expression reads no files"),
+    ("modulemeta", "an expression has no modules"),
+    ("builtins", "the functions are listed in docs/language.md"),
 ];
 
-/// Native functions left out with the definitions that need them.
+/// Native functions left out with the definitions that need them: they reach outside, or ours in
+/// `function` stand in for them.
 const REFUSED_NATIVES: &[&str] = &[
     "now",
     "localtime",
@@ -38,35 +43,24 @@ const REFUSED_NATIVES: &[&str] = &[
     "halt",
     "debug_empty",
     "stderr_empty",
-    "tobytes",
-    "tojson",
-    "fromjson",
+    "ltrimstr",
+    "rtrimstr",
+    "matches",
+    "split_matches",
+    "split_",
+    "escape_sh",
+    "todateiso8601",
 ];
 
 /// Native functions that do not look through their input, so it need not be weighed.
 const LIGHT: &[&str] =
     &["path", "path_value", "first", "last", "limit", "skip", "error_empty", "range"];
 
-/// Replacements, before jq's own definitions so that those use them.
-const BEFORE: &str = r#"
-def tojson: __tojson;
-def fromjson: __fromjson;
-def tostring: __text;
-def @text: __text;
-def @json: __tojson;
-def join($s): __join($s);
-"#;
+/// Replacements, before jaq's own definitions so that those use them.
+const BEFORE: &str = include_str!("before.jq");
 
-/// What jq has and jaq has not, after its definitions.
-const AFTER: &str = r#"
-def IN(s): any(s == .; .);
-def IN(src; s): any(src == s; .);
-def INDEX(stream; f): reduce stream as $row ({}; . + {($row | f | tostring): $row});
-def INDEX(f): INDEX(.[]; f);
-def trimstr($x): ltrimstr($x) | rtrimstr($x);
-def toarray: if isarray then . else [.] end;
-def ascii: [.] | implode;
-"#;
+/// What jq has and jaq has not or has otherwise, after its definitions.
+const AFTER: &str = include_str!("after.jq");
 
 /// All definitions, fenced, in an order in which each uses only earlier ones.
 pub(super) struct Prelude {
@@ -89,14 +83,13 @@ fn parsed(code: &'static str) -> Vec<Def<&'static str>> {
 }
 
 fn own_names() -> Vec<Fun<Fenced>> {
-    fence::natives().into_iter().chain(natives()).collect()
+    fence::natives().into_iter().chain(function::natives()).collect()
 }
 
 /// The native functions of every program.
 pub(super) fn all_natives() -> impl Iterator<Item = Fun<Fenced>> {
     jaq_core::funs()
         .chain(jaq_std::funs())
-        .chain(jaq_json::funs())
         .filter(|(name, ..)| !REFUSED_NATIVES.contains(name))
         .chain(own_names())
 }
@@ -109,7 +102,7 @@ pub(super) fn looks_through(name: &str) -> bool {
 }
 
 fn fence_name(name: &str) -> bool {
-    matches!(name, "__tick" | "__call" | "__turn" | "__size" | "__regex" | "__mul")
+    matches!(name, "__tick" | "__call" | "__turn" | "__size" | "__mul")
 }
 
 /// What to say about a function that exists in jq, but not here.
@@ -179,94 +172,4 @@ fn calls<'s>(term: &Term<&'s str>) -> BTreeSet<(&'s str, usize)> {
         }
     });
     found
-}
-
-/// Replacements of native functions whose own versions are unbounded.
-fn natives() -> Vec<Fun<Fenced>> {
-    vec![
-        ("__tojson", v(0), Native::new(|cv| box_once(print(cv.0.data().fuel, &cv.1)))),
-        (
-            "__text",
-            v(0),
-            Native::new(|cv| {
-                let is_text = matches!(cv.1, Val::TStr(_));
-                box_once(if is_text { Ok(cv.1) } else { print(cv.0.data().fuel, &cv.1) })
-            }),
-        ),
-        ("__fromjson", v(0), Native::new(|cv| box_once(from_json(&cv.1).map_err(Exn::from)))),
-        (
-            "__join",
-            [Bind::Var(())].into(),
-            Native::new(|mut cv| {
-                let separator = cv.0.pop_var();
-                let joined = join(&cv.1, &separator).map_err(Exn::from);
-                box_once(joined.and_then(|joined| {
-                    cv.0.data().fuel.weigh(&joined)?;
-                    Ok(joined)
-                }))
-            }),
-        ),
-    ]
-}
-
-/// The value as JSON text. Printing is dearer than looking, so it pays several times.
-fn print<'a>(fuel: &fence::Fuel, value: &Val) -> Result<Val, Exn<'a, Val>> {
-    const TIMES: usize = 8;
-    for _ in 0..TIMES {
-        fuel.weigh(value)?;
-    }
-    Ok(Val::utf8_str(json(value)))
-}
-
-/// Compact JSON, with integral numbers as integers (`4/2` prints as 2). The value was weighed.
-fn json(value: &Val) -> String {
-    match value {
-        Val::Num(Num::Float(number)) => match value::integral(*number) {
-            Some(integer) => integer.to_string(),
-            None => value.to_string(),
-        },
-        Val::Arr(items) => format!("[{}]", items.iter().map(json).collect::<Vec<_>>().join(",")),
-        Val::Obj(fields) => {
-            let field = |(key, value): (&Val, &Val)| format!("{}:{}", json(key), json(value));
-            format!("{{{}}}", fields.iter().map(field).collect::<Vec<_>>().join(","))
-        }
-        Val::Null | Val::Bool(_) | Val::Num(_) | Val::BStr(_) | Val::TStr(_) => value.to_string(),
-    }
-}
-
-fn from_json(value: &Val) -> Result<Val, Error<Val>> {
-    let Val::TStr(text) = value else {
-        return Err(Error::str(format_args!("cannot parse {} as JSON", value::kind(value))));
-    };
-    let parsed: serde_json::Value = serde_json::from_slice(text)
-        .map_err(|error| Error::str(format_args!("cannot parse the text as JSON: {error}")))?;
-    value::read(&parsed).map_err(Error::str)
-}
-
-/// jq's `join`: null is empty, numbers and booleans are printed, the rest is an error.
-fn join(value: &Val, separator: &Val) -> Result<Val, Error<Val>> {
-    let Val::Arr(items) = value else {
-        return Err(Error::str(format_args!("cannot join {}", value::kind(value))));
-    };
-    let Val::TStr(separator) = separator else {
-        return Err(Error::str("the separator of join must be text"));
-    };
-    let mut joined = Vec::new();
-    for (index, item) in items.iter().enumerate() {
-        if index > 0 {
-            joined.extend_from_slice(separator);
-        }
-        match item {
-            Val::Null => {}
-            Val::TStr(text) => joined.extend_from_slice(text),
-            Val::Bool(_) | Val::Num(_) => joined.extend_from_slice(json(item).as_bytes()),
-            Val::BStr(_) | Val::Arr(_) | Val::Obj(_) => {
-                return Err(Error::str(format_args!(
-                    "cannot join {} into text",
-                    value::kind(item)
-                )));
-            }
-        }
-    }
-    Ok(Val::utf8_str(joined))
 }

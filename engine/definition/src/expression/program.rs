@@ -135,7 +135,8 @@ pub(crate) fn extent(source: &str, term: &Term<&str>) -> Range<usize> {
     found.unwrap_or(0..source.len())
 }
 
-fn parse(source: &str) -> Result<Term<&str>, Vec<Fault>> {
+/// The syntax tree of an expression.
+pub(super) fn parse(source: &str) -> Result<Term<&str>, Vec<Fault>> {
     let tokens = Lexer::new(source).lex().map_err(|errors| {
         let fault = |(expected, found): (jaq_core::load::lex::Expect<&str>, &str)| Fault {
             code: "bad-expression",
@@ -251,6 +252,13 @@ fn undefined_fault(source: &str, name: &str, what: &Undefined, variables: &[&str
 
 fn variable_help(name: &str, variables: &[&str]) -> String {
     let bare = name.trim_start_matches('$');
+    if bare == "__loc__" {
+        return "an expression has no file: errors already say where they come from".to_owned();
+    }
+    if bare == "ENV" {
+        return "an expression cannot see the server's environment: pass the value as input"
+            .to_owned();
+    }
     if let Some(near) = crate::diagnostic::nearest(bare, variables.iter().copied()) {
         return format!("did you mean `${near}`?");
     }

@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use hostile::HOSTILE;
+
 use super::*;
 
 /// Generous, because tests run unoptimized and side by side; without fences these never end.
@@ -191,60 +193,13 @@ fn hostile(source: &str, input: Value) -> (Result<Value, String>, Duration) {
 #[test]
 fn hostile_expressions_end_as_errors_and_fast() {
     let big = json!({"a": "x".repeat(100_000), "b": (0..5_000).collect::<Vec<_>>()});
-    let sources = [
-        "[range(1e12)]",
-        "[range(0; 1; 0)]",
-        "last(range(1e15))",
-        "\"x\" * 1e9",
-        "\"x\" * 1000000000",
-        "\"x\" * 9223372036854775807",
-        "\"x\" * 92233720368547758070",
-        "\"x\" as $x | $x * 1000000000",
-        "{a: \"x\"} | .a *= 1000000000",
-        "reduce range(100) as $i (\"xx\"; . + .)",
-        "reduce range(100) as $i ([1]; . + .)",
-        "reduce range(100) as $i (1; [., .])",
-        "reduce range(100) as $i (1; {a: ., b: .})",
-        "reduce range(100) as $i ({a: 1}; . as $x | .a = $x | .b = $x)",
-        "reduce range(100) as $i ({a: 1}; . as $x | .a |= $x | .b += $x)",
-        "reduce range(100) as $i (\"x\"; \"\\(.)\\(.)\")",
-        "reduce range(100) as $i (\"x\"; [., .] | join(\"\"))",
-        "reduce range(100) as $i (\"x\"; [., .] | tojson)",
-        "reduce range(100) as $i (7; . * .)",
-        "reduce range(1000000) as $i (0; [.])",
-        "reduce range(40000) as $i (0; [.]) | [..]",
-        "reduce range(40000) as $i (0; {a: .}) | tojson",
-        "try reduce range(100) as $i (1; [., .]) catch 1",
-        "[repeat(1)]",
-        "until(false; .)",
-        "last(repeat(1))",
-        "[recurse(.)]",
-        "[recurse(. + 1)] | length",
-        "[while(true; .)]",
-        "[.[]?, (1,2,3,4) as $a | (1,2,3,4) as $b | (1,2,3,4) as $c | (1,2,3,4) as $d | (1,2,3,4) as $e | (1,2,3,4) as $f | (1,2,3,4) as $g | (1,2,3,4) as $h | (1,2,3,4) as $i | (1,2,3,4) as $j | (1,2,3,4) as $k | 1]",
-        "last(foreach range(1e12) as $i (0; .))",
-        "[limit(1e12; repeat(1))]",
-        "first(range(1e12) | select(. < 0))",
-        "isempty(repeat(1) | empty)",
-        "any(repeat(false); .)",
-        "[range(100000)] | [combinations(10)]",
-        "(\"[\" * 100000) | fromjson",
-        "[range(1000) | tojson] | . as $x | reduce range(1e9) as $i (0; $x | length)",
-        ". as $x | [range(100000) | $x == $x] | length",
-        ". as $x | [range(100000) | $x | tojson] | length",
-        ". as $x | [range(100000) | $x.a + \"y\"] | length",
-        ". as $x | [range(100000) | $x.b | sort] | length",
-        ". as $x | [range(100000) | $x.a | test(\"(y|z)*$\")] | length",
-        "limit(1e9; repeat([range(1000)])) | select(false)",
-    ];
-    for source in sources {
+    for source in HOSTILE {
         let (result, took) = hostile(source, big.clone());
         assert!(result.is_err(), "{source} gave a value");
         assert!(took < ENDS_WITHIN, "{source} took {took:?}");
         println!("{took:>10.1?}  {source}: {}", result.unwrap_err());
     }
 }
-
 #[test]
 fn hostile_sources_do_not_compile() {
     let hostile = [
@@ -306,6 +261,10 @@ fn an_expression_can_be_used_from_any_thread() {
 fn messages_are_short() {
     let big = json!({"a": "x".repeat(100_000)});
     let message = eval(".a.b", &big).unwrap_err();
-    assert!(message.len() < 400 && message.starts_with("cannot index"), "{message}");
+    assert!(message.len() < 400 && message.starts_with("Cannot index"), "{message}");
     assert_eq!(eval("error(\"no such seat\")", &big), Err("no such seat".to_owned()));
 }
+
+mod differential;
+mod facts;
+mod hostile;
