@@ -34,8 +34,6 @@ do:
       catch: {retry: {delay: PT1M, limit: {attempt: {count: 3}}}, do: [{mend: {set: {failed: true}}}]}
 ";
 
-const SHOWN: &str = include_str!("golden.txt");
-
 fn explained(text: &str, only: Option<&str>) -> Explanation {
     let source = Source { name: "test.yaml".to_owned(), text: text.to_owned() };
     match tenure_definition::study(&source, &Catalog::default()) {
@@ -47,7 +45,19 @@ fn explained(text: &str, only: Option<&str>) -> Explanation {
 #[test]
 fn a_small_definition_is_explained_task_by_task() {
     let text = explained(TEXT, None).text();
-    assert_eq!(text, SHOWN, "\n{text}");
+    for part in [
+        "/do/0/begin",
+        "{customer: text, note?: text, seats: integer}",
+        "{order: {customer: text, seats: integer}}",
+        "one event: seat.paid",
+        "P3D",
+        "many: the end of the workflow; otherwise: each",
+        "the next turn of each",
+        "catches every error, retries up to 3 times after PT1M, then its handler",
+        "raises its error",
+    ] {
+        assert!(text.contains(part), "{part} is missing in\n{text}");
+    }
     assert!(text.lines().all(|line| line.chars().count() <= WIDTH));
 }
 
