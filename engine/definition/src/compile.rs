@@ -14,7 +14,7 @@ use crate::diagnostic::{Place, Report};
 use crate::expression::STACK_BYTES;
 use crate::parse::model::{Definition, Uses};
 use crate::parse::parse;
-use crate::plan::{Extensions, KeyPolicy, Lifecycle, OnCancel, Plan, Task};
+use crate::plan::{Extensions, KeyPolicy, OnCancel, Plan, Task};
 use crate::read::{Node, read};
 use crate::source::Lines;
 use crate::{Diagnostics, Source};
@@ -23,9 +23,11 @@ mod call;
 mod digest;
 mod event;
 mod flow;
+mod human;
 mod leaf;
 mod name;
 mod recovery;
+mod schedule;
 mod task;
 
 pub(crate) use name::GLOBALS;
@@ -123,6 +125,7 @@ impl<'c, 'n> Compiler<'c, 'n> {
         let timeout =
             definition.timeout.and_then(|timeout| self.timeout(timeout, Position::Start, &none));
         let schedule = definition.schedule.as_ref().map(|schedule| self.schedule(schedule));
+        let lifecycle = self.lifecycle(root);
         self.check_uses();
         let body = self.block(&definition.body, None, &none);
         if self.report.has_errors() {
@@ -153,7 +156,7 @@ impl<'c, 'n> Compiler<'c, 'n> {
                 expect: None,
                 searchable: Vec::new(),
                 sensitive: Vec::new(),
-                lifecycle: Lifecycle::default(),
+                lifecycle,
             },
             flow,
         })

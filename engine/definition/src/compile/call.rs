@@ -5,6 +5,7 @@ use tenure_adapter::{Manifest, ResolveError};
 
 use super::Compiler;
 use super::name::{Position, Variables};
+use crate::builtin;
 use crate::diagnostic::did_you_mean;
 use crate::plan::{Call, TaskKind};
 use crate::read::Node;
@@ -20,6 +21,11 @@ impl<'n> Compiler<'_, 'n> {
         variables: &Variables,
     ) -> Option<TaskKind> {
         let manifest = self.function(function);
+        if let Some(manifest) = &manifest
+            && manifest.name == builtin::HUMAN_TASK
+        {
+            return self.human(manifest, function, with, variables);
+        }
         let template = match with {
             Some(node) => self.template(node, Position::Arguments, variables),
             None => Some(Template::Constant(json!({}))),
@@ -60,13 +66,15 @@ impl<'n> Compiler<'_, 'n> {
             // `use.functions` as a whole was refused already.
             return None;
         }
-        let error = match self.catalog.resolve(reference) {
+        let known = if builtin::has(name) { builtin::catalog() } else { self.catalog };
+        let error = match known.resolve(reference) {
             Ok(manifest) => return Some(manifest.clone()),
             Err(error) => error,
         };
         match error {
             ResolveError::UnknownName { near } => {
-                let known = self.catalog.functions().map(|manifest| manifest.name.as_str());
+                let known = self.catalog.functions().chain(builtin::catalog().functions());
+                let known = known.map(|manifest| manifest.name.as_str());
                 let help = did_you_mean(name, known).or_else(|| {
                     (!near.is_empty()).then(|| format!("the catalog has {}", near.join(", ")))
                 });
@@ -99,7 +107,13 @@ impl<'n> Compiler<'_, 'n> {
     /// Checks what is known of the arguments before any instance runs. Computed parts stand as
     /// `null` and are left out of the findings; what an object must have or must not have is
     /// known all the same, unless the object itself is computed.
-    fn arguments(&mut self, manifest: &Manifest, schema: &Schema, with: &Template, node: &Node) {
+    pub(super) fn arguments(
+        &mut self,
+        manifest: &Manifest,
+        schema: &Schema,
+        with: &Template,
+        node: &Node,
+    ) {
         let mut computed = Vec::new();
         let value = known(with, "", &mut computed);
         if computed.iter().any(String::is_empty) {

@@ -229,7 +229,8 @@ fn mistakes_of_tasks_are_found() {
         &[("missing-field", 2, 30), ("bad-value", 2, 31)],
     );
     check("do:\n  - a: {listen: {to: {}}}\n", &[("missing-field", 2, 22)]);
-    check("do:\n  - a: {listen: {to: {any: []}}}\n", &[("not-supported-yet", 2, 28)]);
+    check("do:\n  - a: {listen: {to: {any: []}}}\n", &[]);
+    check("do:\n  - a: {listen: {to: {all: []}}}\n", &[("bad-value", 2, 28)]);
     check("do:\n  - a: {run: {shell: {command: ls}}}\n", &[("refused", 2, 15)]);
     check("do:\n  - a: {call: http, with: {method: get}}\n", &[("not-supported-yet", 2, 15)]);
     check("do:\n  - a: {call: 'https://x.example/f.yaml'}\n", &[("refused", 2, 15)]);
