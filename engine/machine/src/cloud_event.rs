@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tenure_definition::expression::Scope;
+use tenure_definition::plan::EventFilter;
 
 use crate::limit::JSON_DEPTH_MAX;
 use crate::outside::is_deeper_than;
@@ -52,6 +54,16 @@ impl CloudEvent {
     #[must_use]
     pub fn data(&self) -> Value {
         self.rest.get("data").cloned().unwrap_or(Value::Null)
+    }
+
+    /// Whether type, attributes and data are what a filter asks for; correlations are not looked
+    /// at.
+    #[must_use]
+    pub fn fits(&self, filter: &EventFilter, scope: &dyn Scope) -> bool {
+        filter.event_type.as_ref().is_none_or(|wanted| *wanted == self.kind)
+            && filter.with.iter().all(|(name, matcher)| {
+                matcher.fits(&self.attribute(name).unwrap_or(Value::Null), scope)
+            })
     }
 
     /// Checks the required attributes.

@@ -47,7 +47,11 @@ impl<'n> Compiler<'_, 'n> {
         }
         let from = Expression::compile(TICKET, &[]).expect("a path is jq");
         let ticket = Correlation { name: "ticket".to_owned(), from, expect: None };
-        let filter = EventFilter::new(Some(builtin::HUMAN_TASK_COMPLETED.to_owned()), Vec::new(), vec![ticket]);
+        let filter = EventFilter::new(
+            Some(builtin::HUMAN_TASK_COMPLETED.to_owned()),
+            Vec::new(),
+            vec![ticket],
+        );
         debug_assert_eq!(manifest.name, builtin::HUMAN_TASK, "no other function comes here");
         Some(TaskKind::Human(Box::new(Human { with: template, input, form, filter })))
     }

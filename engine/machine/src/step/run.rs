@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 use tenure_adapter::Problem;
-use tenure_definition::plan::{Flow, For, RunWorkflow, Strategy, TaskKind};
+use tenure_definition::plan::{Flow, For, RunWorkflow, TaskKind};
 use tenure_definition::template::Template;
 use tenure_definition::time::Duration;
 use tenure_definition::{Task, TaskId};
@@ -222,23 +222,15 @@ impl Mover<'_> {
         match &task.kind {
             TaskKind::Call(call) => self.begin_call(frame, call)?,
             // The compiler gives none of these yet.
-            TaskKind::Function(_)
-            | TaskKind::Compensate
-            | TaskKind::Rethrow
-            | TaskKind::Human(_) => {
+            TaskKind::Function(_) | TaskKind::Compensate | TaskKind::Rethrow => {
                 return Err(Problem::configuration("this call is not supported yet"));
             }
             TaskKind::Do(block) => self.enter_block(block, input, Some(frame), 0),
             TaskKind::Emit(event) => self.emit(frame, event)?,
             TaskKind::For(spec) => self.begin_for(frame, spec)?,
             TaskKind::Fork(fork) => self.begin_fork(frame, &fork.branches, &input),
-            TaskKind::Listen(listen) => {
-                let filters = match &listen.to {
-                    Strategy::One(filter) => std::slice::from_ref(filter),
-                    Strategy::Any(filters) | Strategy::All(filters) => filters,
-                };
-                self.begin_listen(frame, filters)?;
-            }
+            TaskKind::Listen(listen) => self.begin_listen(frame, listen)?,
+            TaskKind::Human(human) => self.begin_human(frame, human)?,
             TaskKind::Raise(error) => return Err(self.raised(frame, error)?),
             TaskKind::Run(spec) => self.begin_child(frame, spec)?,
             TaskKind::Set(value) => {
@@ -291,9 +283,7 @@ impl Mover<'_> {
                 key::effect_key(identity, &format!("emit:{position}"), visit, 0).to_string(),
             )
         });
-        map.entry("source").or_insert_with(|| {
-            Value::from(format!("/{}/{}", identity.namespace, identity.definition))
-        });
+        map.entry("source").or_insert_with(|| Value::from(identity.event_source()));
         map.entry("time").or_insert_with(|| Value::from(self.at.to_string()));
         let output = Value::Object(map);
         let event: CloudEvent = serde_json::from_value(output.clone())
@@ -308,7 +298,7 @@ impl Mover<'_> {
     }
 
     /// The number of this visit of a position; the next visit gets the next number.
-    fn visit(&mut self, position: &str) -> u32 {
+    pub(super) fn visit(&mut self, position: &str) -> u32 {
         let visit = self.instance.visits.entry(position.to_owned()).or_insert(0);
         *visit += 1;
         *visit - 1
@@ -500,6 +490,9 @@ impl Mover<'_> {
                     self.fail_frame(id, problem);
                 }
             }
+            (Activity::Listen { .. }, TaskKind::Listen(listen)) => {
+                self.turn_ended(id, listen, output);
+            }
             (Activity::Fork { .. }, TaskKind::Fork(fork)) => {
                 self.branch_end(id, branch, output, fork.compete);
             }
@@ -589,7 +582,7 @@ fn storable(value: Value, what: &str) -> Result<Value, Problem> {
 }
 
 /// The first violation in words.
-fn sentence(what: &str, found: &[tenure_definition::schema::Violation]) -> String {
+pub(super) fn sentence(what: &str, found: &[tenure_definition::schema::Violation]) -> String {
     found.first().map_or_else(
         || format!("the {what} does not fit its schema"),
         |first| {

@@ -9,7 +9,7 @@ use tenure_definition::{Plan, Source, compile};
 use tenure_machine::bucket::Bucket;
 use tenure_machine::{
     CloudEvent, Command, Entry, Event, Fact, Instance, InstanceId, Intent, Stale, Start, Status,
-    Step, TimerId, Wait, admit, step,
+    Step, TimerId, Wait, WaitId, admit, step,
 };
 
 pub(crate) const DEADLINE_MS: u64 = 2_000;
@@ -49,6 +49,10 @@ pub(crate) fn plan_with(head: &str, tasks: &str) -> Plan {
     let text = format!(
         "document: {{ dsl: 1.0.3, namespace: test, name: sample, version: 1.0.0 }}\n{head}\ndo:\n{tasks}"
     );
+    plan_of(text)
+}
+
+fn plan_of(text: String) -> Plan {
     match compile(&Source { name: "sample.yaml".to_owned(), text }, &catalog()) {
         Ok((plan, _)) => plan,
         Err(found) => panic!("{}", found.render(false)),
@@ -75,7 +79,19 @@ impl Run {
     }
 
     pub(crate) fn start_with(head: &str, tasks: &str, input: Value) -> Self {
-        let plan = plan_with(head, tasks);
+        Self::start_plan(plan_with(head, tasks), input)
+    }
+
+    /// Starts with further fields of `document.metadata`.
+    pub(crate) fn start_with_metadata(metadata: &str, tasks: &str, input: Value) -> Self {
+        let text = format!(
+            "document:\n  dsl: 1.0.3\n  namespace: test\n  name: sample\n  version: 1.0.0\n  \
+             metadata: {metadata}\ndo:\n{tasks}"
+        );
+        Self::start_plan(plan_of(text), input)
+    }
+
+    fn start_plan(plan: Plan, input: Value) -> Self {
         let admission = admit(&plan, &input).unwrap();
         let now = Timestamp::from_second(1_800_000_000).unwrap();
         let start = Start {
@@ -145,6 +161,28 @@ impl Run {
             .iter()
             .filter_map(|command| match command {
                 Command::OpenWait(wait) => Some(wait.clone()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Ids of the waits the last step closed.
+    pub(crate) fn closed(&self) -> Vec<WaitId> {
+        self.commands
+            .iter()
+            .filter_map(|command| match command {
+                Command::CloseWait { wait } => Some(*wait),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The events the last step published.
+    pub(crate) fn emitted(&self) -> Vec<CloudEvent> {
+        self.commands
+            .iter()
+            .filter_map(|command| match command {
+                Command::Emit { event } => Some(event.clone()),
                 _ => None,
             })
             .collect()
