@@ -1,10 +1,10 @@
-//! What starts instances, its policies, and which lifecycle events are published.
+//! What starts instances, and its policies.
 
 use super::Compiler;
 use super::name::{Position, Variables};
 use crate::cron::Cron;
 use crate::parse::model;
-use crate::plan::{Lifecycle, Schedule};
+use crate::plan::Schedule;
 use crate::read::Node;
 use crate::schedule::{EVERY_MIN, Fold, Gap, Overlap, Policy, has_dates, is_shorter};
 use crate::time::Duration;
@@ -101,20 +101,6 @@ impl<'n> Compiler<'_, 'n> {
             policy.fold = self.choice(&dst.node, "overlap", &folds);
         }
         policy
-    }
-
-    /// `document.metadata.lifecycle`.
-    pub(super) fn lifecycle(&mut self, root: &Node) -> Lifecycle {
-        let metadata = root
-            .get("document")
-            .and_then(|document| document.node.get("metadata"))
-            .map(|metadata| &metadata.node);
-        let choices = [
-            ("off", Lifecycle::Off),
-            ("workflow", Lifecycle::Workflow),
-            ("tasks", Lifecycle::Tasks),
-        ];
-        metadata.and_then(|node| self.choice(node, "lifecycle", &choices)).unwrap_or_default()
     }
 
     /// Whether a node is an object, and finds what it may not have.

@@ -46,13 +46,14 @@ pub(crate) fn catalog() -> Catalog {
 
 /// Compiles tasks (the items of the top-level `do`), with further top-level fields before them.
 pub(crate) fn plan_with(head: &str, tasks: &str) -> Plan {
-    let text = format!(
-        "document: {{ dsl: 1.0.3, namespace: test, name: sample, version: 1.0.0 }}\n{head}\ndo:\n{tasks}"
-    );
-    plan_of(text)
+    plan_of("{}", head, tasks)
 }
 
-fn plan_of(text: String) -> Plan {
+/// The same, with `document.metadata`.
+pub(crate) fn plan_of(metadata: &str, head: &str, tasks: &str) -> Plan {
+    let text = format!(
+        "document: {{ dsl: 1.0.3, namespace: test, name: sample, version: 1.0.0, metadata: {metadata} }}\n{head}\ndo:\n{tasks}"
+    );
     match compile(&Source { name: "sample.yaml".to_owned(), text }, &catalog()) {
         Ok((plan, _)) => plan,
         Err(found) => panic!("{}", found.render(false)),
@@ -84,14 +85,10 @@ impl Run {
 
     /// Starts with further fields of `document.metadata`.
     pub(crate) fn start_with_metadata(metadata: &str, tasks: &str, input: Value) -> Self {
-        let text = format!(
-            "document:\n  dsl: 1.0.3\n  namespace: test\n  name: sample\n  version: 1.0.0\n  \
-             metadata: {metadata}\ndo:\n{tasks}"
-        );
-        Self::start_plan(plan_of(text), input)
+        Self::start_plan(plan_of(metadata, "", tasks), input)
     }
 
-    fn start_plan(plan: Plan, input: Value) -> Self {
+    pub(crate) fn start_plan(plan: Plan, input: Value) -> Self {
         let admission = admit(&plan, &input).unwrap();
         let now = Timestamp::from_second(1_800_000_000).unwrap();
         let start = Start {
