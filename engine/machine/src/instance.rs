@@ -192,6 +192,9 @@ pub enum Activity {
         consumed: Vec<(usize, Value)>,
         /// Values bound by the first event, by correlation name.
         bound: BTreeMap<String, Value>,
+        /// Source and id of the events consumed where each filter has one of its own (`all`).
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        seen: Vec<(String, String)>,
         /// The turns of `foreach`, when it has one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         turns: Option<Turns>,

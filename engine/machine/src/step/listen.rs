@@ -26,6 +26,7 @@ impl Mover<'_> {
             waits: BTreeMap::new(),
             consumed: Vec::new(),
             bound: BTreeMap::new(),
+            seen: Vec::new(),
             turns,
         };
         self.signal_correlation_started();
@@ -94,9 +95,7 @@ impl Mover<'_> {
         let plan = self.plan;
         let task = plan.task(self.frame(frame).task);
         let TaskKind::Listen(listen) = &task.kind else { return Err(Stale::Closed) };
-        let filters = listen.filters();
-        let Some(filter) = filters.get(index) else { return Err(Stale::Closed) };
-        let newly_bound = match self.fits(frame, filter, event) {
+        let newly_bound = match self.accepts(frame, listen, index, event) {
             Ok(Some(bound)) => bound,
             Ok(None) => return Err(Stale::Mismatch),
             Err(problem) => {
@@ -195,6 +194,7 @@ impl Mover<'_> {
             return Ok(match until {
                 Strategy::One(_) | Strategy::Any(_) => true,
                 Strategy::All(_) => {
+                    self.remember(frame, event);
                     self.shut_all_of(frame, index);
                     !self.waits(frame).iter().any(|(_, index)| *index >= wanted)
                 }
@@ -207,6 +207,7 @@ impl Mover<'_> {
         self.keep(frame, listen, index, kept)?;
         match (&listen.to, &listen.until) {
             (Strategy::All(_), _) => {
+                self.remember(frame, event);
                 self.shut_all_of(frame, index);
                 Ok(self.waits(frame).is_empty())
             }
@@ -404,6 +405,48 @@ impl Mover<'_> {
         }
         let output = Value::Array(taken.into_iter().map(|(_, value)| value).collect());
         self.push(Work::Finish { frame, output, flow: None });
+    }
+
+    /// `Some` with the correlation values this event binds when it is this filter's event. One
+    /// event may fit several filters and comes to the wait of each: it belongs to one of them, to
+    /// the first of `until`, else to the first of `to`, and with `all` it counts once.
+    fn accepts(
+        &self,
+        frame: FrameId,
+        listen: &Listen,
+        index: usize,
+        event: &CloudEvent,
+    ) -> Result<Option<BTreeMap<String, Value>>, Problem> {
+        let Activity::Listen { waits, seen, .. } = &self.frame(frame).activity else {
+            return Ok(None);
+        };
+        if seen.iter().any(|(source, id)| *source == event.source && *id == event.id) {
+            return Ok(None);
+        }
+        let filters = listen.filters();
+        let wanted = listen.to.filters().len();
+        let mut bound = None;
+        for other in (wanted..filters.len()).chain(0..wanted) {
+            let Some(filter) = filters.get(other) else { continue };
+            if other == index {
+                bound = self.fits(frame, filter, event)?;
+                break;
+            }
+            // What ends the listen is no part of it, even when its wait is closed already.
+            let claims =
+                waits.values().any(|open| *open == other) || (other >= wanted && index < wanted);
+            if claims && self.fits(frame, filter, event)?.is_some() {
+                return Ok(None);
+            }
+        }
+        Ok(bound)
+    }
+
+    /// One event is one of `all`, not two.
+    fn remember(&mut self, frame: FrameId, event: &CloudEvent) {
+        if let Activity::Listen { seen, .. } = &mut self.frame_mut(frame).activity {
+            seen.push((event.source.clone(), event.id.clone()));
+        }
     }
 
     fn listening(&self, wait: WaitId) -> Option<(FrameId, usize)> {

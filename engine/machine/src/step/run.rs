@@ -305,6 +305,8 @@ impl Mover<'_> {
         let position = self.position(task, parent);
         let visit = self.visit(&position);
         let identity = &self.instance.identity;
+        // What an expression has no value for is an attribute the event does not have.
+        map.retain(|name, value| name == "data" || !value.is_null());
         map.insert("specversion".to_owned(), Value::from("1.0"));
         // Derived, so that a repeated step publishes the same event and the inbox drops the copy.
         map.entry("id").or_insert_with(|| {
@@ -319,6 +321,7 @@ impl Mover<'_> {
             .map_err(|error| Problem::configuration(format!("emit.event.with: {error}")))?;
         event
             .check()
+            .and_then(|()| event.check_types())
             .map_err(|detail| Problem::configuration(format!("emit.event.with: {detail}")))?;
         self.note(Some(task), Fact::EventEmitted { event: event.clone() });
         self.commands.push(Command::Emit { event });

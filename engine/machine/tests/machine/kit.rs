@@ -254,10 +254,11 @@ impl Run {
 
 pub(crate) fn event(kind: &str, data: Value) -> CloudEvent {
     let mut rest = serde_json::Map::new();
+    let id = format!("{kind}:{data}");
     rest.insert("data".to_owned(), data);
     CloudEvent {
         specversion: "1.0".to_owned(),
-        id: "e-1".to_owned(),
+        id,
         source: "/test".to_owned(),
         kind: kind.to_owned(),
         rest,

@@ -146,6 +146,42 @@ fn until_all_of_several_events() {
 }
 
 #[test]
+fn an_event_that_fits_several_filters_counts_once() {
+    let arrive = |run: &mut Run, wait: &Wait, id: &str, kind: &str| {
+        let event = CloudEvent { id: id.to_owned(), ..event(kind, json!(id)) };
+        run.try_feed(Event::EventArrived { wait: wait.wait, event })
+    };
+    let mut run = Run::start(&listen(
+        "{ any: [ { with: { type: x } }, { with: { source: /test } } ], until: '${ length == 2 }' }",
+        "",
+    ));
+    let waits = run.waits();
+    assert_eq!(arrive(&mut run, &waits[1], "e1", "x"), Err(Stale::Mismatch), "the first filter's");
+    arrive(&mut run, &waits[0], "e1", "x").unwrap();
+    arrive(&mut run, &waits[1], "e2", "y").unwrap();
+    assert_eq!(run.output(), json!(["e1", "e2"]));
+
+    let mut run =
+        Run::start(&listen("{ all: [ { with: { type: x } }, { with: { type: x } } ] }", ""));
+    let waits = run.waits();
+    arrive(&mut run, &waits[0], "e1", "x").unwrap();
+    assert_eq!(arrive(&mut run, &waits[1], "e1", "x"), Err(Stale::Mismatch));
+    arrive(&mut run, &waits[1], "e2", "x").unwrap();
+    assert_eq!(run.output(), json!(["e1", "e2"]));
+
+    let mut run = Run::start(&listen("{ any: [], until: { one: { with: { type: end } } } }", ""));
+    let waits = run.waits();
+    arrive(&mut run, &waits[0], "e1", "x").unwrap();
+    assert_eq!(
+        arrive(&mut run, &waits[0], "e2", "end"),
+        Err(Stale::Mismatch),
+        "it ends the listen"
+    );
+    arrive(&mut run, &waits[1], "e2", "end").unwrap();
+    assert_eq!(run.output(), json!(["e1"]));
+}
+
+#[test]
 fn a_listen_that_keeps_too_many_events_fails() {
     let mut run = Run::start(&listen("{ any: [], until: '${ length > 5000 }' }", ""));
     let wait = run.waits()[0].clone();
