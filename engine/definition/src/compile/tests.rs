@@ -248,7 +248,7 @@ fn mistakes_of_tasks_are_found() {
     );
     check(
         "do:\n  - a: {set: {b: 1}, input: {schema: {document: {type: 7}}}}\n",
-        &[("bad-schema", 2, 57)],
+        &[("bad-schema", 2, 56)],
     );
     check(
         "schedule: {cron: '* * *'}\ndo:\n  - a: {set: {b: 1}}\n",
@@ -394,7 +394,7 @@ fn mistakes_of_human_tasks_are_found() {
     check(&ask("{title: x, assignees: [a], form: {type: object}, due: P1D}"), &[]);
     check(&ask("{title: '${ .t }', due: '${ .due }', form: '${ .form }'}"), &[]);
     check(&ask("{titel: x}"), &[("bad-argument", 2, 33), ("bad-argument", 2, 33)]);
-    check(&ask("{title: x, form: {type: 7}}"), &[("bad-schema", 2, 56)]);
+    check(&ask("{title: x, form: {type: 7}}"), &[("bad-schema", 2, 57)]);
     check(&ask("{title: x, due: tomorrow}"), &[("bad-duration", 2, 49)]);
     check(&ask("{title: x, description: '${ $secrets.x }'}"), &[("variable-out-of-scope", 2, 61)]);
     check("do:\n  - a: {call: 'human.task:9'}\n", &[("unknown-version", 2, 15)]);
