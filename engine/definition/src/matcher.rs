@@ -55,9 +55,11 @@ impl Pattern {
                 .size_limit(PATTERN_BYTES_MAX)
                 .dfa_size_limit(PATTERN_CACHE_BYTES_MAX)
                 .build()
-                .map_err(|error| match error {
-                    regex::Error::CompiledTooBig(_) => "it is too large when compiled".to_owned(),
-                    other => last_line(&other.to_string()),
+                .map_err(|error| {
+                    if matches!(error, regex::Error::CompiledTooBig(_)) {
+                        return "it is too large when compiled".to_owned();
+                    }
+                    last_line(&error.to_string())
                 })
         };
         // Alone first: what is wrong in itself must not become right by what is put around it.

@@ -146,7 +146,10 @@ impl<'n> Compiler<'_, 'n> {
             Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => {
                 match self.template(node, position, variables)? {
                     Template::Constant(value) => Some(Matcher::Equal(value)),
-                    computed => Some(Matcher::Computed(computed)),
+                    computed @ (Template::Expression(_)
+                    | Template::Text(_)
+                    | Template::Array(_)
+                    | Template::Object(_)) => Some(Matcher::Computed(computed)),
                 }
             }
         }

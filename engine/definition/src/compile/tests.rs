@@ -362,9 +362,9 @@ fn every_way_to_listen_compiles() {
     let foreach = listen.foreach.as_ref().unwrap();
     assert_eq!((foreach.item.as_str(), foreach.at.as_str()), ("change", "i"));
     assert_eq!(plan.task(foreach.body[0]).parent, Some(plan.tasks[0].id));
-    let until = |task: usize| match &plan.tasks[task].kind {
-        TaskKind::Listen(listen) => format!("{:?}", listen.until),
-        other => panic!("{other:?}"),
+    let until = |task: usize| {
+        let TaskKind::Listen(listen) = &plan.tasks[task].kind else { panic!("a listen") };
+        format!("{:?}", listen.until)
     };
     assert_eq!(until(2), "Some(Never)");
     assert!(until(3).starts_with("Some(Condition"), "{}", until(3));

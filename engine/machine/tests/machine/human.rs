@@ -53,7 +53,7 @@ fn a_decision_is_awaited_by_its_ticket_and_is_the_output() {
 fn a_decision_that_does_not_fit_is_refused_and_another_awaited() {
     let (mut run, wait, ticket) = asked();
     let mut check = |data: Value| {
-        assert_eq!(decide(&mut run, &wait, data.clone()), Err(Stale::Mismatch), "{data}")
+        assert_eq!(decide(&mut run, &wait, data.clone()), Err(Stale::Mismatch), "{data}");
     };
     check(json!({ "ticket": ticket, "decision": { "approved": "yes" } }));
     check(json!({ "ticket": ticket }));
