@@ -104,14 +104,14 @@ pub enum Command {
     AcquireLock {
         /// Its number within the instance.
         lock: LockId,
-        /// Its name within the namespace.
+        /// Its full name: namespace and name.
         name: String,
     },
     /// Leave the line, or give the lock to the next in it (outbox).
     ReleaseLock {
         /// Its number within the instance.
         lock: LockId,
-        /// Its name within the namespace.
+        /// Its full name: namespace and name.
         name: String,
     },
 }
