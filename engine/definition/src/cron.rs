@@ -6,12 +6,16 @@
 
 use std::str::FromStr;
 
-use cron::{Schedule, TimeUnitSpec as _};
+use cron::{Schedule, TimeUnitSpec};
+use jiff::civil::{Date, Time};
 
 /// A cron schedule.
 #[derive(Debug, Clone)]
 pub struct Cron {
+    /// As written.
+    pub source: String,
     schedules: Vec<Schedule>,
+    hourly: bool,
 }
 
 /// Why a text is no schedule.
@@ -71,29 +75,43 @@ impl Cron {
         } else {
             vec![schedule(day, &weekdays)?]
         };
-        Ok(Self { schedules })
+        let hourly = hour.starts_with('*');
+        Ok(Self { source: text.to_owned(), schedules, hourly })
     }
 
-    /// Whether some month it names has a day it names: February has no 30th.
-    pub(crate) fn ever_comes(&self) -> bool {
+    /// Whether the hour is free (`*`, `*/2`): such a schedule counts hours as they pass, whatever
+    /// the clocks on the wall do.
+    #[must_use]
+    pub fn is_hourly(&self) -> bool {
+        self.hourly
+    }
+
+    /// Whether it fires on this date. The `cron` crate is asked for its sets and never for times:
+    /// what it makes of a change of the clocks is not what a schedule promises.
+    #[must_use]
+    pub fn fits(&self, date: Date) -> bool {
+        let number = |value: i8| u32::try_from(value).unwrap_or(0);
+        let (month, day) = (number(date.month()), number(date.day()));
+        // Sunday is 1 there.
+        let weekday = number(date.weekday().to_sunday_one_offset());
         self.schedules.iter().any(|schedule| {
-            schedule.months().iter().any(|month| {
-                let days = match month {
-                    2 => 29,
-                    4 | 6 | 9 | 11 => 30,
-                    _ => 31,
-                };
-                schedule.days_of_month().iter().any(|day| day <= days)
-            })
+            schedule.months().includes(month)
+                && schedule.days_of_month().includes(day)
+                && schedule.days_of_week().includes(weekday)
         })
     }
 
-    /// The schedules of the `cron` crate; an instant that fits any of them fits. They are to be
-    /// asked with civil times dressed as UTC, so that a change of the clocks neither skips nor
-    /// doubles a firing.
-    #[must_use]
-    pub fn schedules(&self) -> &[Schedule] {
-        &self.schedules
+    /// The times of a day it fires on, in order.
+    pub fn times(&self) -> impl Iterator<Item = Time> + '_ {
+        let first = self.schedules.first().into_iter();
+        first.flat_map(|schedule| {
+            schedule.hours().iter().flat_map(|hour| {
+                schedule.minutes().iter().filter_map(move |minute| {
+                    let (hour, minute) = (i8::try_from(hour).ok()?, i8::try_from(minute).ok()?);
+                    Time::new(hour, minute, 0, 0).ok()
+                })
+            })
+        })
     }
 }
 
@@ -146,7 +164,7 @@ mod tests {
 
     fn check(text: &str, schedules: usize) {
         match Cron::parse(text) {
-            Ok(cron) => assert_eq!(cron.schedules().len(), schedules, "{text}"),
+            Ok(cron) => assert_eq!(cron.schedules.len(), schedules, "{text}"),
             Err(error) => panic!("{text}: {error}"),
         }
     }
@@ -162,18 +180,6 @@ mod tests {
         check("0 0 * * 0", 1);
         check("0 0 * * 7", 1);
         check("@daily", 1);
-    }
-
-    #[test]
-    fn days_that_no_month_has_never_come() {
-        let check = |text: &str, comes: bool| {
-            assert_eq!(Cron::parse(text).map(|cron| cron.ever_comes()), Ok(comes), "{text}");
-        };
-        check("30 2 30 2 *", false);
-        check("0 0 31 2,4,6 *", false);
-        check("0 0 29 2 *", true);
-        check("0 0 31 * *", true);
-        check("0 0 30 2 MON", true);
     }
 
     #[test]

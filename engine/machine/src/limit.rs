@@ -34,6 +34,11 @@ pub const UNSENT_MAX: u32 = 100;
 /// Attempts in a row that were never sent before a call without a connection (`call: http`, `call:
 /// openapi`) fails with `communication`: nobody but the definition knows its address.
 pub const UNSENT_OF_DEFINITION_MAX: u32 = 3;
+/// Most events a `listen` keeps for its output or its `until`: the state is written at every step.
+pub const LISTEN_CONSUMED_MAX: usize = 1_000;
+
+/// Events that wait in the state for their turn of a `foreach`; further ones wait in the inbox.
+pub const LISTEN_QUEUE_MAX: usize = 64;
 
 /// Deepest nesting of a value that comes in from outside. What we wrap around it must still be
 /// readable by every JSON parser (the usual limit is 128).

@@ -13,6 +13,8 @@ mod event;
 mod extension;
 #[path = "engine/kit.rs"]
 mod kit;
+#[path = "engine/listen.rs"]
+mod listen;
 #[path = "engine/ownership.rs"]
 mod ownership;
 #[path = "engine/run.rs"]

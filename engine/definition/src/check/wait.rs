@@ -2,7 +2,6 @@
 
 use super::Checker;
 use super::task::{field, filters};
-use crate::cron::Cron;
 use crate::diagnostic::edits;
 use crate::plan::{Retry, TaskKind};
 use crate::read::Node;
@@ -71,22 +70,8 @@ impl<'n> Checker<'n, '_> {
     }
 
     fn schedule(&mut self) {
-        let Some(schedule) = &self.plan.schedule else { return };
-        for (key, duration) in [("every", &schedule.every), ("after", &schedule.after)] {
-            let place = field(self.root, &["schedule", key]);
-            if key == "every" {
-                self.zero(duration.as_ref(), place, "starts without end");
-            }
-        }
-        if let Some(text) = &schedule.cron
-            && let Ok(cron) = Cron::parse(text)
-            && !cron.ever_comes()
-            && let Some(place) = field(self.root, &["schedule", "cron"])
-        {
-            self.report
-                .error("bad-cron", &place.at, format!("`{text}` never comes"))
-                .label("no month of these has such a day")
-                .help("choose a day that the month has");
+        if self.plan.schedule.is_none() {
+            return;
         }
         if let Some(on) = field(self.root, &["schedule", "on"]) {
             self.listens(on);
