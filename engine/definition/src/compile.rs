@@ -19,14 +19,18 @@ use crate::read::{Node, read};
 use crate::source::Lines;
 use crate::{Diagnostics, Source};
 
+mod auth;
 mod call;
 mod digest;
+mod effect;
 mod event;
 mod flow;
 mod leaf;
 mod name;
 mod recovery;
 mod task;
+mod weave;
+mod web;
 
 pub(crate) use name::GLOBALS;
 use name::{Position, Variables};
@@ -87,6 +91,7 @@ struct Compiler<'c, 'n> {
     task_names: BTreeSet<String>,
     /// Slots are taken in document order before a task's children are compiled.
     tasks: Vec<Option<Task>>,
+    weave: weave::Weave<'c, 'n>,
 }
 
 impl<'c, 'n> Compiler<'c, 'n> {
@@ -98,6 +103,11 @@ impl<'c, 'n> Compiler<'c, 'n> {
     ) -> Self {
         let mut found = name::Found::default();
         found.block(&definition.body);
+        found.block(&definition.uses.functions);
+        for extension in &definition.uses.extensions {
+            found.block(&extension.before);
+            found.block(&extension.after);
+        }
         Self {
             catalog,
             lines,
@@ -106,6 +116,7 @@ impl<'c, 'n> Compiler<'c, 'n> {
             bound: found.variables,
             task_names: found.tasks,
             tasks: Vec::new(),
+            weave: weave::Weave::new(&definition.uses),
         }
     }
 
@@ -123,6 +134,7 @@ impl<'c, 'n> Compiler<'c, 'n> {
         let timeout =
             definition.timeout.and_then(|timeout| self.timeout(timeout, Position::Start, &none));
         let schedule = definition.schedule.as_ref().map(|schedule| self.schedule(schedule));
+        self.weave(&definition.body, root);
         self.check_uses();
         let body = self.block(&definition.body, None, &none);
         if self.report.has_errors() {

@@ -19,6 +19,7 @@ pub mod schema;
 pub mod source;
 pub mod template;
 pub mod time;
+pub mod uri;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use plan::{Plan, Task, TaskId, TaskKind};

@@ -5,6 +5,7 @@
 //! `try` that catches them; `scope` gives expressions their variables.
 
 mod call;
+mod extend;
 mod fail;
 mod listen;
 mod mover;

@@ -6,7 +6,8 @@ use tenure_adapter::{Manifest, ResolveError};
 use super::Compiler;
 use super::name::{Position, Variables};
 use crate::diagnostic::did_you_mean;
-use crate::plan::{Call, TaskKind};
+use crate::parse::model;
+use crate::plan::{Call, TaskId, TaskKind};
 use crate::read::Node;
 use crate::schema::Schema;
 use crate::template::Template;
@@ -14,19 +15,44 @@ use crate::template::Template;
 impl<'n> Compiler<'_, 'n> {
     pub(super) fn call(
         &mut self,
+        task: &model::Task<'n>,
+        own: TaskId,
         function: &'n Node,
         with: Option<&'n Node>,
-        idempotency_key: Option<&'n Node>,
         variables: &Variables,
     ) -> Option<TaskKind> {
+        let key = task.idempotency_key;
+        if let Some(called) = function.text().and_then(|name| self.weave.function(name)) {
+            self.no_effect(task, "the calls inside the function have their own");
+            if let Some(key) = key {
+                let message = "a function of the definition has no idempotency key";
+                self.report
+                    .error("unknown-field", &key.at, message)
+                    .help("give one to each call inside it that needs one");
+            }
+            return self.function_call(called, with, own, variables);
+        }
         let manifest = self.function(function);
-        let template = match with {
-            Some(node) => self.template(node, Position::Arguments, variables),
-            None => Some(Template::Constant(json!({}))),
+        let effect = self.effect(task);
+        let idempotency_key = key.map(|node| self.expression(node, Position::Body, variables));
+        let web = match (function.text(), with) {
+            (Some("http"), Some(with)) => Some(self.http(with, &effect, variables)),
+            (Some("openapi"), Some(with)) => Some(self.openapi(with, &effect, variables)),
+            _ => None,
         };
-        let idempotency_key =
-            idempotency_key.map(|node| self.expression(node, Position::Body, variables));
-        let manifest = manifest?;
+        let (template, scheme, class) = match (web, with) {
+            (Some(web), _) => match web {
+                Some(web) => (Some(web.with), web.scheme, Some(web.class)),
+                None => return None,
+            },
+            (None, Some(node)) => (self.template(node, Position::Arguments, variables), None, None),
+            (None, None) => (Some(Template::Constant(json!({}))), None, None),
+        };
+        let mut manifest = manifest?;
+        match class {
+            Some(class) => manifest.class = class,
+            None => self.check_effect(&manifest, function, task, &effect),
+        }
         let input = match Schema::compile(manifest.input.clone(), self.catalog.formats()) {
             Ok(schema) => schema,
             Err(violation) => {
@@ -49,6 +75,7 @@ impl<'n> Compiler<'_, 'n> {
             function: manifest,
             input,
             with: with_template,
+            scheme,
             idempotency_key,
         })))
     }
@@ -56,10 +83,6 @@ impl<'n> Compiler<'_, 'n> {
     fn function(&mut self, node: &Node) -> Option<Manifest> {
         let reference = node.text()?;
         let name = reference.split([':', '@']).next().unwrap_or(reference);
-        if self.uses.functions.contains(&reference) {
-            // `use.functions` as a whole was refused already.
-            return None;
-        }
         let error = match self.catalog.resolve(reference) {
             Ok(manifest) => return Some(manifest.clone()),
             Err(error) => error,
@@ -131,7 +154,7 @@ impl<'n> Compiler<'_, 'n> {
 fn known(template: &Template, pointer: &str, computed: &mut Vec<String>) -> Value {
     match template {
         Template::Constant(value) => value.clone(),
-        Template::Expression(_) | Template::Text(_) => {
+        Template::Expression(_) | Template::Text(_) | Template::Uri(_) => {
             computed.push(pointer.to_owned());
             Value::Null
         }

@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use super::name::{Position, Variables, where_known};
 use super::{Compiler, GLOBALS};
-use crate::diagnostic::Place;
+use crate::diagnostic::{Place, did_you_mean};
 use crate::expression::scan::{Part, split};
-use crate::expression::{Expression, Fault};
+use crate::expression::{Expression, Fault, secrets_in};
 use crate::parse::model::{Data, Timeout};
 use crate::plan::{Input, Output};
 use crate::read::locate::locate;
@@ -120,7 +120,10 @@ impl Compiler<'_, '_> {
         let source = node.text()?.get(range.clone())?;
         let known = variables.at(position);
         match Expression::compile(source, &known) {
-            Ok(expression) => Some(expression),
+            Ok(expression) => {
+                self.secrets_named(node, range.start, source);
+                Some(expression)
+            }
             Err(faults) => {
                 for fault in faults {
                     let inside = range.start + fault.range.start..range.start + fault.range.end;
@@ -130,6 +133,28 @@ impl Compiler<'_, '_> {
                 None
             }
         }
+    }
+
+    /// Every secret an expression names must be listed, so that a reader sees what is used.
+    fn secrets_named(&mut self, node: &Node, offset: usize, source: &str) {
+        for (range, name) in secrets_in(source) {
+            let inside = offset + range.start..offset + range.end;
+            let at = locate(self.lines, node, &inside);
+            self.knows_secret(&name, &at);
+        }
+    }
+
+    /// Whether `use.secrets` lists a secret; reports when not.
+    pub(super) fn knows_secret(&mut self, name: &str, at: &Place) -> bool {
+        let uses = self.uses;
+        let known = uses.secrets.iter().any(|known| known == name);
+        if !known {
+            let near = did_you_mean(name, uses.secrets.iter().map(String::as_str));
+            self.report
+                .error("unknown-reference", at, format!("`use.secrets` has no `{name}`"))
+                .help(near.unwrap_or_else(|| "list it under `use.secrets`".to_owned()));
+        }
+        known
     }
 
     fn fault(&mut self, at: &Place, source: &str, fault: Fault) {
@@ -281,7 +306,7 @@ impl Compiler<'_, '_> {
             }
             names.push(candidate);
         }
-        let help = crate::diagnostic::did_you_mean(name, names.iter().copied());
+        let help = did_you_mean(name, names.iter().copied());
         self.report
             .error("unknown-reference", &node.at, format!("`use.{section}` has no `{name}`"))
             .help(help.unwrap_or_else(|| format!("define it under `use.{section}`")));

@@ -181,6 +181,26 @@ fn check(source: &str, term: &Term<&str>, variables: &[&str]) -> Result<Vec<Stri
     Ok(used.into_iter().collect())
 }
 
+/// The secrets an expression names, with the place of each name: `$secrets.a`, `$secrets["a"]`. A
+/// computed name is not among them.
+pub(crate) fn secrets_in(source: &str) -> Vec<(Range<usize>, String)> {
+    let mut found = Vec::new();
+    if !source.contains("$secrets") {
+        return found;
+    }
+    let Ok(term) = parse(source) else { return found };
+    visit(&term, &mut |term| {
+        if let Term::Path(of, path) = term
+            && matches!(of.as_ref(), Term::Var("$secrets"))
+            && let Some((Part::Index(Term::Str(None, parts)), _)) = path.0.first()
+            && let [StrPart::Str(name)] = parts.as_slice()
+        {
+            found.push((range_of(source, name), (*name).to_owned()));
+        }
+    });
+    found
+}
+
 fn undefined_fault(source: &str, name: &str, what: &Undefined, variables: &[&str]) -> Fault {
     let range = range_of(source, name);
     let fault = |code, message, help| Fault { code, range: range.clone(), message, help };
