@@ -92,7 +92,7 @@ fn simple(random: &mut Random, number: u32) -> Map<String, Value> {
             let class = random.pick(&["keyed", "natural", "lookup", "once", "often"]);
             let mut call =
                 json!({ "call": format!("world.{class}:1.0.0@default"), "with": { "n": number } });
-            if class == "often" {
+            if *class == "often" {
                 call["metadata"] = json!({ "effect": "at-least-once" });
             }
             call

@@ -23,3 +23,5 @@ mod event;
 mod flow;
 #[path = "machine/start.rs"]
 mod start;
+#[path = "machine/weave.rs"]
+mod weave;
