@@ -1,9 +1,10 @@
 //! Calls: the function of the catalog, and its arguments against the manifest.
 
 use serde_json::{Value, json};
-use tenure_adapter::{Manifest, ResolveError};
+use tenure_adapter::{EffectClass, Manifest, ResolveError};
 
 use super::Compiler;
+use super::effect::Effect;
 use super::name::{Position, Variables};
 use crate::diagnostic::did_you_mean;
 use crate::parse::model;
@@ -11,6 +12,21 @@ use crate::plan::{Call, TaskId, TaskKind};
 use crate::read::Node;
 use crate::schema::Schema;
 use crate::template::Template;
+
+/// The arguments of a call.
+pub(super) struct Arguments {
+    pub(super) with: Template,
+    /// The scheme of its authentication.
+    pub(super) scheme: Option<&'static str>,
+    /// The class of the effect, where the call decides it and not the function.
+    pub(super) class: Option<EffectClass>,
+}
+
+impl Arguments {
+    fn plain(with: Template) -> Self {
+        Self { with, scheme: None, class: None }
+    }
+}
 
 impl<'n> Compiler<'_, 'n> {
     pub(super) fn call(
@@ -35,38 +51,15 @@ impl<'n> Compiler<'_, 'n> {
         let manifest = self.function(function);
         let effect = self.effect(task);
         let idempotency_key = key.map(|node| self.expression(node, Position::Body, variables));
-        let web = match (function.text(), with) {
-            (Some("http"), Some(with)) => Some(self.http(with, &effect, variables)),
-            (Some("openapi"), Some(with)) => Some(self.openapi(with, &effect, variables)),
-            _ => None,
-        };
-        let (template, scheme, class) = match (web, with) {
-            (Some(web), _) => match web {
-                Some(web) => (Some(web.with), web.scheme, Some(web.class)),
-                None => return None,
-            },
-            (None, Some(node)) => (self.template(node, Position::Arguments, variables), None, None),
-            (None, None) => (Some(Template::Constant(json!({}))), None, None),
-        };
+        let arguments = self.call_arguments(function, with, &effect, variables);
         let mut manifest = manifest?;
-        match class {
+        let arguments = arguments?;
+        match arguments.class {
             Some(class) => manifest.class = class,
             None => self.check_effect(&manifest, function, task, &effect),
         }
-        let input = match Schema::compile(manifest.input.clone(), self.catalog.formats()) {
-            Ok(schema) => schema,
-            Err(violation) => {
-                let name = manifest.reference();
-                let message =
-                    format!("the input schema of {name} is broken: {}", violation.message);
-                self.report
-                    .error("bad-manifest", &function.at, message)
-                    .help("this is a fault of the adapter");
-                return None;
-            }
-        };
-        let with_template = template?;
-        self.arguments(&manifest, &input, &with_template, with.unwrap_or(function));
+        let input = self.input_schema(&manifest, function)?;
+        self.arguments(&manifest, &input, &arguments.with, with.unwrap_or(function));
         let idempotency_key = match idempotency_key {
             Some(key) => Some(key?),
             None => None,
@@ -74,10 +67,42 @@ impl<'n> Compiler<'_, 'n> {
         Some(TaskKind::Call(Box::new(Call {
             function: manifest,
             input,
-            with: with_template,
-            scheme,
+            with: arguments.with,
+            scheme: arguments.scheme,
             idempotency_key,
         })))
+    }
+
+    fn call_arguments(
+        &mut self,
+        function: &'n Node,
+        with: Option<&'n Node>,
+        effect: &Effect,
+        variables: &Variables,
+    ) -> Option<Arguments> {
+        let Some(with) = with else {
+            return Some(Arguments::plain(Template::Constant(json!({}))));
+        };
+        match function.text() {
+            Some("http") => self.http(with, effect, variables),
+            Some("openapi") => self.openapi(with, effect, variables),
+            _ => self.template(with, Position::Arguments, variables).map(Arguments::plain),
+        }
+    }
+
+    fn input_schema(&mut self, manifest: &Manifest, function: &Node) -> Option<Schema> {
+        match Schema::compile(manifest.input.clone(), self.catalog.formats()) {
+            Ok(schema) => Some(schema),
+            Err(violation) => {
+                let name = manifest.reference();
+                let message =
+                    format!("the input schema of {name} is broken: {}", violation.message);
+                self.report
+                    .error("bad-manifest", &function.at, message)
+                    .help("this is a fault of the adapter");
+                None
+            }
+        }
     }
 
     fn function(&mut self, node: &Node) -> Option<Manifest> {
@@ -89,7 +114,9 @@ impl<'n> Compiler<'_, 'n> {
         };
         match error {
             ResolveError::UnknownName { near } => {
+                let own = self.uses.functions.iter().map(|task| task.entry.key.as_str());
                 let known = self.catalog.functions().map(|manifest| manifest.name.as_str());
+                let known = known.chain(own);
                 let help = did_you_mean(name, known).or_else(|| {
                     (!near.is_empty()).then(|| format!("the catalog has {}", near.join(", ")))
                 });

@@ -93,7 +93,7 @@ pub(super) fn where_known(name: &str) -> &'static str {
     match name {
         "output" => "`$output` exists in `export.as` only; elsewhere the output is `.`",
         "secrets" => {
-            "secrets are given to `input.from` and to the arguments of calls only, so that they are not stored"
+            "secrets are given to `input.from` and to what adapters are called with, so that they are not stored"
         }
         "input" => "`$input` exists once `input.from` has run; here the raw input is `.`",
         "context" | "task" | "authorization" => "it exists inside tasks only",

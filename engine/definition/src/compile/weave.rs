@@ -194,15 +194,8 @@ impl<'n> Compiler<'_, 'n> {
         if total.tasks > TASKS_MAX || total.bytes > BYTES_MAX {
             self.weave.off = true;
             let at = root.get("use").map_or(&root.at, |entry| &entry.at);
-            let message = if total.tasks > TASKS_MAX {
-                format!(
-                    "with its functions and extensions at every place, the definition has {} tasks",
-                    total.tasks
-                )
-            } else {
-                "with its functions and extensions at every place, the definition is too large"
-                    .to_owned()
-            };
+            let message =
+                "with its functions and extensions at every place, the definition is too large";
             self.report
                 .error("too-large", at, message)
                 .label(format!("at most {TASKS_MAX} tasks, {} MiB", BYTES_MAX / 1024 / 1024))

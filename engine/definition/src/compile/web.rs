@@ -4,17 +4,11 @@ use tenure_adapter::EffectClass;
 
 use super::Compiler;
 use super::auth::Policy;
+use super::call::Arguments;
 use super::effect::Effect;
 use super::name::{Position, Variables};
 use crate::read::Node;
 use crate::template::Template;
-
-/// A call over the web with its arguments as the adapter takes them.
-pub(super) struct Web {
-    pub(super) with: Template,
-    pub(super) scheme: Option<&'static str>,
-    pub(super) class: EffectClass,
-}
 
 /// Arguments in the making.
 type Fields = Vec<(String, Template)>;
@@ -26,7 +20,7 @@ impl<'n> Compiler<'_, 'n> {
         with: &'n Node,
         effect: &Effect,
         variables: &Variables,
-    ) -> Option<Web> {
+    ) -> Option<Arguments> {
         let endpoint = with.get("endpoint")?;
         let endpoint = self.endpoint(&endpoint.node, variables);
         let method = self.template(&with.get("method")?.node, Position::Arguments, variables);
@@ -47,7 +41,7 @@ impl<'n> Compiler<'_, 'n> {
         let mut fields = vec![("method".to_owned(), method), ("endpoint".to_owned(), endpoint)];
         fields.extend(rest?);
         let class = declare(&mut fields, effect, usual);
-        Some(Web { with: Template::Object(fields), scheme, class })
+        Some(Arguments { with: Template::Object(fields), scheme, class: Some(class) })
     }
 
     /// The arguments of `call: openapi`. Its method stands in a document that is read when it is
@@ -57,7 +51,7 @@ impl<'n> Compiler<'_, 'n> {
         with: &'n Node,
         effect: &Effect,
         variables: &Variables,
-    ) -> Option<Web> {
+    ) -> Option<Arguments> {
         let document = with.get("document")?.node.get("endpoint")?;
         let document = self.endpoint(&document.node, variables);
         let policy = with.get("authentication").map(|node| self.policy(&node.node, variables));
@@ -75,7 +69,7 @@ impl<'n> Compiler<'_, 'n> {
             None => None,
         };
         let class = declare(&mut fields, effect, EffectClass::AtMostOnce);
-        Some(Web { with: Template::Object(fields), scheme, class })
+        Some(Arguments { with: Template::Object(fields), scheme, class: Some(class) })
     }
 
     fn rest(&mut self, with: &'n Node, keys: &[&str], variables: &Variables) -> Option<Fields> {

@@ -25,6 +25,13 @@ impl Parser<'_> {
             self.refuse(&node.at, &format!("call: {name}"), why, instead);
             return Kind::Refused;
         }
+        let bare = name.split([':', '@']).next().unwrap_or(name);
+        if PROTOCOLS.contains(&bare) && !name.contains("://") {
+            self.report
+                .error("bad-value", &node.at, format!("`{bare}` has no versions to choose from"))
+                .help(format!("write `call: {bare}`"));
+            return Kind::Refused;
+        }
         if name.contains("://") {
             let why = "a function from elsewhere can change without notice";
             self.refuse(&node.at, "a call by URL", why, "call a function of the default catalog");

@@ -151,6 +151,7 @@ fn mistakes_of_web_calls_are_found() {
     for (name, column) in [("grpc", 15), ("asyncapi", 15), ("a2a", 15), ("mcp", 15)] {
         check(&format!("do:\n  - a: {{call: {name}, with: {{}}}}\n"), &[("refused", 2, column)]);
     }
+    check("do:\n  - a: {call: 'http:1.0.0@default'}\n", &[("bad-value", 2, 15)]);
     let openapi = |with: &str| format!("do:\n  - a:\n      call: openapi\n      with: {with}\n");
     check(&openapi("{document: {endpoint: 'https://x.example'}}"), &[("missing-field", 4, 13)]);
     check(
