@@ -287,6 +287,7 @@ impl<'a> World<'a> {
             | Command::CancelChild { .. }
             | Command::TellParent { .. }
             | Command::Emit { .. }
+            | Command::SetAttributes { .. }
             | Command::AcquireLock { .. }
             | Command::ReleaseLock { .. } => {}
         }

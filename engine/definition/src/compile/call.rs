@@ -29,6 +29,35 @@ impl Arguments {
 }
 
 impl<'n> Compiler<'_, 'n> {
+    /// A call of a catalog function with arguments that are computed as a whole.
+    pub(super) fn call_with(&mut self, function: &Node, with: Template) -> Option<TaskKind> {
+        let manifest = self.function(function)?;
+        self.check_effect(&manifest, function, None, &Effect::Silent);
+        let input = self.input_schema(&manifest, function)?;
+        Some(TaskKind::Call(Box::new(Call {
+            function: manifest,
+            input,
+            with,
+            scheme: None,
+            idempotency_key: None,
+        })))
+    }
+
+    fn input_schema(&mut self, manifest: &Manifest, function: &Node) -> Option<Schema> {
+        match Schema::compile(manifest.input.clone(), self.catalog.formats()) {
+            Ok(schema) => Some(schema),
+            Err(violation) => {
+                let name = manifest.reference();
+                let message =
+                    format!("the input schema of {name} is broken: {}", violation.message);
+                self.report
+                    .error("bad-manifest", &function.at, message)
+                    .help("this is a fault of the adapter");
+                None
+            }
+        }
+    }
+
     pub(super) fn call(
         &mut self,
         task: &model::Task<'n>,
@@ -37,7 +66,7 @@ impl<'n> Compiler<'_, 'n> {
         with: Option<&'n Node>,
         variables: &Variables,
     ) -> Option<TaskKind> {
-        let key = task.idempotency_key;
+        let key = task.own.idempotency_key;
         if let Some(called) = function.text().and_then(|name| self.weave.function(name)) {
             self.no_effect(task, "the calls inside the function have their own");
             if let Some(key) = key {
@@ -48,6 +77,9 @@ impl<'n> Compiler<'_, 'n> {
             }
             return self.function_call(called, with, own, variables);
         }
+        if let Some(own) = self.engine_call(function, with, variables) {
+            return own;
+        }
         let manifest = self.function(function);
         let effect = self.effect(task);
         let idempotency_key = key.map(|node| self.expression(node, Position::Body, variables));
@@ -56,7 +88,7 @@ impl<'n> Compiler<'_, 'n> {
         let arguments = arguments?;
         match arguments.class {
             Some(class) => manifest.class = class,
-            None => self.check_effect(&manifest, function, task, &effect),
+            None => self.check_effect(&manifest, function, Some(task), &effect),
         }
         let input = self.input_schema(&manifest, function)?;
         self.arguments(&manifest, &input, &arguments.with, with.unwrap_or(function));
@@ -87,21 +119,6 @@ impl<'n> Compiler<'_, 'n> {
             Some("http") => self.http(with, effect, variables),
             Some("openapi") => self.openapi(with, effect, variables),
             _ => self.template(with, Position::Arguments, variables).map(Arguments::plain),
-        }
-    }
-
-    fn input_schema(&mut self, manifest: &Manifest, function: &Node) -> Option<Schema> {
-        match Schema::compile(manifest.input.clone(), self.catalog.formats()) {
-            Ok(schema) => Some(schema),
-            Err(violation) => {
-                let name = manifest.reference();
-                let message =
-                    format!("the input schema of {name} is broken: {}", violation.message);
-                self.report
-                    .error("bad-manifest", &function.at, message)
-                    .help("this is a fault of the adapter");
-                None
-            }
         }
     }
 

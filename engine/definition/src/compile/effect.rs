@@ -104,7 +104,7 @@ impl Compiler<'_, '_> {
         &mut self,
         manifest: &Manifest,
         function: &Node,
-        task: &model::Task<'_>,
+        task: Option<&model::Task<'_>>,
         effect: &Effect,
     ) {
         let declared = match effect {
@@ -112,7 +112,7 @@ impl Compiler<'_, '_> {
             Effect::Silent => None,
             Effect::Wrong => return,
         };
-        let at = effect_entry(task).map_or(&function.at, |entry| &entry.node.at);
+        let at = task.and_then(effect_entry).map_or(&function.at, |entry| &entry.node.at);
         let often = manifest.class == EffectClass::AtLeastOnce;
         if manifest.money && (often || declared == Some(EffectClass::AtLeastOnce)) {
             let message = format!("{} moves money, and so never at least once", manifest.name);

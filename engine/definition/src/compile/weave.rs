@@ -86,7 +86,7 @@ impl<'c, 'n> Weave<'c, 'n> {
         {
             load.add(self.function_load(called, extended));
         }
-        for inner in name::blocks(&task.kind).into_iter().flatten() {
+        for inner in name::inner(task) {
             load.add(self.extra(inner, extended));
         }
         load
@@ -118,11 +118,12 @@ impl<'c, 'n> Weave<'c, 'n> {
 
 /// What the text of a task becomes, without functions and extensions.
 fn text_load(task: &model::Task<'_>) -> Load {
-    let mut load = Load { tasks: 1, bytes: weight(&task.entry.node) };
-    for inner in name::blocks(&task.kind).into_iter().flatten() {
-        load.add(text_load(inner));
-    }
-    load
+    Load { tasks: name::count(std::slice::from_ref(task)), bytes: text_bytes(task) }
+}
+
+/// Bytes of the text of a task, and again of each task inside: every one keeps its own part.
+fn text_bytes(task: &model::Task<'_>) -> usize {
+    weight(&task.entry.node).saturating_add(name::inner(task).map(text_bytes).sum())
 }
 
 /// About the bytes a node takes in memory.
@@ -164,7 +165,7 @@ fn callees<'t>(task: &'t model::Task<'_>, found: &mut BTreeSet<&'t str>) {
     if let Kind::Call { function, .. } = &task.kind {
         found.extend(function.text());
     }
-    for inner in name::blocks(&task.kind).into_iter().flatten() {
+    for inner in name::inner(task) {
         callees(inner, found);
     }
 }

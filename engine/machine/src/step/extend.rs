@@ -4,7 +4,7 @@ use serde_json::Value;
 use tenure_adapter::Problem;
 use tenure_definition::plan::{Extension, Flow, Function};
 
-use super::mover::{Mover, Work};
+use super::mover::Mover;
 use crate::FrameId;
 use crate::instance::{Activity, ExtendedPhase};
 
@@ -84,7 +84,7 @@ impl Mover<'_> {
         self.frame_mut(id).extended.pop();
         self.frame_mut(id).activity = Activity::Do;
         match self.take_input(id, task) {
-            Ok(()) => self.push(Work::Finish { frame: id, output, flow: None }),
+            Ok(()) => self.complete(id, output, None, false),
             Err(problem) => self.fail_frame(id, problem),
         }
     }

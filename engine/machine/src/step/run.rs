@@ -48,6 +48,17 @@ impl Mover<'_> {
     pub(super) fn begin(&mut self) {
         self.instance.status = Status::Live;
         self.note(None, Fact::InstanceStarted);
+        match self.lock_instance() {
+            Err(problem) => self.end_faulted(problem),
+            // The rest waits for the lock.
+            Ok(true) => {}
+            Ok(false) => self.begin_body(),
+        }
+    }
+
+    /// The instance runs: it needs no lock, or holds it.
+    pub(super) fn begin_body(&mut self) {
+        self.context_changed = true;
         if let Err(problem) = self.set_workflow_timeout() {
             return self.end_faulted(problem);
         }
@@ -68,14 +79,24 @@ impl Mover<'_> {
     }
 
     fn set_workflow_timeout(&mut self) -> Result<(), Problem> {
-        let Some(timeout) = &self.plan.timeout else { return Ok(()) };
+        let plan = self.plan;
+        if let Some(timeout) = &plan.timeout {
+            let due = self.workflow_instant(timeout, "timeout")?;
+            self.instance.timeout = Some(self.set_timer(due));
+        }
+        if let Some(expect) = &plan.extensions.expect {
+            let due = self.workflow_instant(expect, "expect")?;
+            self.instance.late = Some(self.set_timer(due));
+        }
+        Ok(())
+    }
+
+    fn workflow_instant(&self, after: &Duration, what: &str) -> Result<jiff::Timestamp, Problem> {
         let zone = &self.plan.extensions.zone;
         let input = &self.instance.input;
-        let due = timeout
+        after
             .after(self.at, zone, input, &self.vars(None, 0).input(input))
-            .map_err(|detail| Problem::expression(format!("timeout: {detail}")))?;
-        self.instance.timeout = Some(self.set_timer(due));
-        Ok(())
+            .map_err(|detail| Problem::expression(format!("{what}: {detail}")))
     }
 
     pub(super) fn enter_block(
@@ -149,8 +170,8 @@ impl Mover<'_> {
         let task = self.plan.task(self.frame(frame).task);
         let begun = self
             .take_input(frame, task)
-            .and_then(|()| self.set_task_timeout(frame, task))
-            .and_then(|()| self.act(frame, task));
+            .and_then(|()| self.set_task_timers(frame, task))
+            .and_then(|()| self.lock_or_act(frame, task));
         if let Err(problem) = begun {
             self.fail_frame(frame, problem);
         }
@@ -195,11 +216,17 @@ impl Mover<'_> {
         storable(input, "input.from")
     }
 
-    fn set_task_timeout(&mut self, frame: FrameId, task: &Task) -> Result<(), Problem> {
-        let Some(timeout) = &task.timeout else { return Ok(()) };
-        let due = self.instant(frame, timeout, "timeout")?;
-        let timer = self.set_timer(due);
-        self.frame_mut(frame).timeout = Some(timer);
+    fn set_task_timers(&mut self, frame: FrameId, task: &Task) -> Result<(), Problem> {
+        if let Some(timeout) = &task.timeout {
+            let due = self.instant(frame, timeout, "timeout")?;
+            let timer = self.set_timer(due);
+            self.frame_mut(frame).timeout = Some(timer);
+        }
+        if let Some(expect) = &task.expect {
+            let due = self.instant(frame, expect, "expect")?;
+            let timer = self.set_timer(due);
+            self.frame_mut(frame).late = Some(timer);
+        }
         Ok(())
     }
 
@@ -229,13 +256,15 @@ impl Mover<'_> {
     }
 
     /// Starts what a task does. Tasks that need no waiting end at once.
-    fn act(&mut self, frame: FrameId, task: &Task) -> Result<(), Problem> {
+    pub(super) fn act(&mut self, frame: FrameId, task: &Task) -> Result<(), Problem> {
         let input = self.frame(frame).input.clone();
         match &task.kind {
             TaskKind::Call(call) => self.begin_call(frame, call)?,
             TaskKind::Function(function) => self.begin_function(frame, function)?,
+            TaskKind::Compensate => self.begin_compensation(frame)?,
+            TaskKind::Rethrow => return Err(self.caught(frame)),
             // The compiler gives none of these yet.
-            TaskKind::Compensate | TaskKind::Rethrow | TaskKind::Human(_) => {
+            TaskKind::Human(_) => {
                 return Err(Problem::configuration("this call is not supported yet"));
             }
             TaskKind::Do(block) => self.enter_block(block, input, Some(frame), 0),
@@ -411,7 +440,18 @@ impl Mover<'_> {
 
     /// A task has its raw output: transform, check, export, leave.
     fn finish(&mut self, id: FrameId, output: Value, flow: Option<Flow>) {
-        match self.task_output(id, output) {
+        self.complete(id, output, flow, true);
+    }
+
+    /// The same; what was not `done` (a service that is mocked) is not registered to be undone.
+    pub(super) fn complete(&mut self, id: FrameId, output: Value, flow: Option<Flow>, done: bool) {
+        let finished = self.task_output(id, output).and_then(|(output, context)| {
+            if done {
+                self.register(id, &output)?;
+            }
+            Ok((output, context))
+        });
+        match finished {
             Err(problem) => self.fail_frame(id, problem),
             Ok((output, context)) if self.frame(id).extended.is_empty() => {
                 self.leave(id, output, flow, context);
@@ -506,6 +546,11 @@ impl Mover<'_> {
             },
             Flow::Task(next) => Some(next),
             Flow::End => {
+                // Undoing goes on with the next: `end` ends only what undoes this one.
+                if let Some(undoing) = self.undoing_around(parent) {
+                    self.cancel_below(undoing);
+                    return self.undone(undoing);
+                }
                 self.leave_ancestors(parent);
                 return self.end_workflow(output);
             }
@@ -534,6 +579,7 @@ impl Mover<'_> {
         let task = plan.task(self.frame(id).task);
         match (&mut self.frame_mut(id).activity, &task.kind) {
             (Activity::Extended { .. }, _) => self.extension_over(id),
+            (Activity::Compensating { .. }, _) => self.undone(id),
             (Activity::For { index, .. }, TaskKind::For(spec)) => {
                 *index += 1;
                 if let Err(problem) = self.turn(id, spec, output) {

@@ -9,6 +9,7 @@ use tenure_definition::plan::TaskKind;
 use tenure_definition::{Plan, Task, TaskId};
 
 use super::mover::Mover;
+use super::undo::compensated;
 use crate::instance::{Activity, ExtendedPhase, TryPhase};
 use crate::{FrameId, Instance, secret};
 
@@ -182,7 +183,7 @@ impl Mover<'_> {
         let mut next = parent;
         while let Some(id) = next {
             let frame = self.frame(id);
-            if let Activity::Function { .. } = &frame.activity {
+            if let Activity::Function { .. } | Activity::Compensating { .. } = &frame.activity {
                 return None;
             }
             if let Activity::Extended { phase, .. } = &frame.activity {
@@ -235,6 +236,7 @@ impl Mover<'_> {
             }
             (parent, branch) = (frame.parent, frame.branch as usize);
         }
+        self.context_changed = true;
         self.instance.context = value;
     }
 
@@ -255,6 +257,12 @@ impl Mover<'_> {
                 }
                 (Activity::Try { phase: TryPhase::Handler { error }, .. }, TaskKind::Try(spec)) => {
                     locals.push((spec.bind.as_str(), Cow::Owned(json!(error))));
+                }
+                (Activity::Compensating { left, .. }, _) => {
+                    if let Some(first) = left.first() {
+                        let value = compensated(self.plan, first);
+                        locals.push(("compensated", Cow::Owned(value)));
+                    }
                 }
                 _ => {}
             }
@@ -278,6 +286,15 @@ impl Mover<'_> {
             if let Activity::Function { .. } | Activity::Extended { .. } = &frame.activity {
                 places.push(place(pointer, std::mem::take(&mut turns)));
                 pointer = &self.plan.task(frame.task).pointer;
+            }
+            if let Activity::Compensating { left, .. } = &frame.activity
+                && let Some(first) = left.first()
+            {
+                // What is undone was done elsewhere; where that was says which undoing this is.
+                places.push(place(pointer, turns));
+                places.push(first.position.clone());
+                places.reverse();
+                return places.join(">");
             }
             next = frame.parent;
         }
