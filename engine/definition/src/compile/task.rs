@@ -76,7 +76,7 @@ impl<'n> Compiler<'_, 'n> {
         let timeout =
             task.timeout.and_then(|timeout| self.timeout(timeout, Position::Body, variables));
         let then = task.then.and_then(|node| self.flow(node, siblings)).unwrap_or(Flow::Continue);
-        let extensions = self.extensions(task, own);
+        let extensions = self.extensions_of(task, own);
         let exclusive =
             task.own.exclusive.and_then(|node| self.template(node, Position::Body, variables));
         let expect =

@@ -260,7 +260,7 @@ impl<'n> Compiler<'_, 'n> {
     }
 
     /// Compiles the extensions of a task, in declared order.
-    pub(super) fn extensions(&mut self, task: &model::Task<'n>, own: TaskId) -> Vec<Extension> {
+    pub(super) fn extensions_of(&mut self, task: &model::Task<'n>, own: TaskId) -> Vec<Extension> {
         if self.weave.off || self.weave.inside {
             return Vec::new();
         }

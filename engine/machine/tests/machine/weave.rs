@@ -101,7 +101,7 @@ use:
   extensions: [ { e: { extend: call, before: [ { w: { wait: PT1S } } ], after: [ { v: { wait: PT1S } } ] } } ]
   functions: { pay: { call: 'bank.keyed:1.0.0@default', with: { amount: 1 } } }";
     let mut run = Run::start_with(head, "  - a: { call: pay }", json!({}));
-    let mut again = |run: &mut Run| {
+    let again = |run: &mut Run| {
         let text = serde_json::to_string(&run.instance).unwrap();
         assert_eq!(serde_json::from_str::<tenure_machine::Instance>(&text).unwrap(), run.instance);
     };
