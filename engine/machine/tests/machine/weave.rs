@@ -144,7 +144,7 @@ use:
         after: [ { a: { set: { at: '${ $task.name }', in: '${ . }', out: '${ $task.output.paid }' }, export: { as: '$context + { after: $output }' } } } ]";
     let tasks = "
   - pay: { call: 'bank.natural:1.0.0@default', input: { from: '{ amount: .n }' }, with: { amount: '${ .amount }' }, output: { as: '{ paid: . }' } }
-  - end: { set: { in: '${ . }', context: '${ $context }' } }";
+  - last: { set: { in: '${ . }', context: '${ $context }' } }";
     let mut run = Run::start_with(head, tasks, json!({ "n": 1 }));
     assert_eq!(run.call().request, json!({ "amount": 1 }));
     run.done(json!(true));
@@ -166,7 +166,7 @@ use:
 
 const CALL: &str = "
   - pay: { call: 'bank.natural:1.0.0@default', with: { amount: 5 }, output: { as: '{ out: . }' }, export: { as: '{ kept: . }' } }
-  - end: { set: { in: '${ . }', context: '${ $context }' } }";
+  - last: { set: { in: '${ . }', context: '${ $context }' } }";
 
 #[test]
 fn exit_in_before_stands_for_what_the_task_would_have_given() {
@@ -174,7 +174,7 @@ fn exit_in_before_stands_for_what_the_task_would_have_given() {
     check(
         &mocked(""),
         CALL,
-        &["pay", "fake", "seen", "end"],
+        &["pay", "fake", "seen", "last"],
         json!({ "in": out, "context": { "kept": out } }),
     );
 }

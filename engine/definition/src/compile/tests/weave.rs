@@ -197,7 +197,7 @@ fn only_the_default_catalog_may_be_named() {
 fn a_for_without_in_hid_the_mistakes_of_its_body() {
     check(
         "do:\n  - a: {for: {each: x}, do: [{b: {set: '${ $x + $nope }'}}]}\n",
-        &[("missing-field", 2, 14), ("unknown-variable", 2, 51)],
+        &[("missing-field", 2, 14), ("unknown-variable", 2, 49)],
     );
     check(
         "do:\n  - a: {try: [{b: {set: '${ $nope }'}}]}\n",

@@ -140,14 +140,14 @@ fn mistakes_of_web_calls_are_found() {
     check(&http(&format!("{{{ok}, headers: [a]}}")), &[("wrong-type", 4, 67)]);
     check(&http(&format!("{{{ok}, output: json}}")), &[("bad-value", 4, 66)]);
     check(&http(&format!("{{{ok}, redirect: maybe}}")), &[("wrong-type", 4, 68)]);
-    check(&http("{method: get, endpoint: 'https://x.example/{}'}"), &[("bad-uri", 4, 57)]);
-    check(&http("{method: get, endpoint: 'https://x.example/{+a}'}"), &[("bad-uri", 4, 57)]);
+    check(&http("{method: get, endpoint: 'https://x.example/{}'}"), &[("bad-uri", 4, 56)]);
+    check(&http("{method: get, endpoint: 'https://x.example/{+a}'}"), &[("bad-uri", 4, 56)]);
     check(&http("{method: get, endpoint: /pets}"), &[("bad-uri", 4, 37)]);
     check(
         &http("{method: get, endpoint: {url: 'https://x'}}"),
         &[("missing-field", 4, 37), ("unknown-field", 4, 38)],
     );
-    check(&http(&format!("{{{ok}, body: '${{ .x + }}'}}")), &[("bad-expression", 4, 73)]);
+    check(&http(&format!("{{{ok}, body: '${{ .x + }}'}}")), &[("bad-expression", 4, 71)]);
     for (name, column) in [("grpc", 15), ("asyncapi", 15), ("a2a", 15), ("mcp", 15)] {
         check(&format!("do:\n  - a: {{call: {name}, with: {{}}}}\n"), &[("refused", 2, column)]);
     }
@@ -195,7 +195,7 @@ fn secrets_that_are_not_listed_are_found() {
     let input = |from: &str| format!("do:\n  - a: {{wait: PT1S, input: {{from: '{from}'}}}}\n");
     check(&input("{a: $secrets.mine}"), &[("unknown-reference", 2, 49)]);
     check(&input("{a: $secrets[\"mine\"]}"), &[("unknown-reference", 2, 50)]);
-    check(&input("\"\\($secrets.mine)\""), &[("unknown-reference", 2, 49)]);
+    check(&input("\"\\($secrets.mine)\""), &[("unknown-reference", 2, 48)]);
     check(&input("\"$secrets.mine\""), &[]);
     check(&format!("use: {{secrets: [mine]}}\n{}", input("$secrets.mine.x")), &[]);
 }
