@@ -14,11 +14,16 @@ use crate::{database, dev, logging, serve};
 
 mod definition;
 mod doctor;
+mod explain;
+mod fmt;
+mod graph;
 mod license;
 mod migrate;
 mod read;
 mod remote;
 mod run;
+mod schema;
+mod test;
 mod validate;
 
 /// Durable workflows for subscription businesses.
@@ -52,6 +57,16 @@ enum Command {
     Run(Box<run::RunOptions>),
     /// Check definitions and show every mistake with its place
     Validate(validate::ValidateOptions),
+    /// Write definitions in the one form; comments stay, the meaning never changes
+    Fmt(fmt::FmtOptions),
+    /// Draw a definition as a picture, for Markdown, for Graphviz or as a list
+    Graph(graph::GraphOptions),
+    /// Print a JSON Schema for editors, or what the functions of the catalog take
+    Schema(schema::SchemaOptions),
+    /// Play the scenarios beside definitions, on a virtual clock and without vendors
+    Test(test::TestOptions),
+    /// Show what `.`, `$input` and `$context` hold at each task of a definition
+    Explain(explain::ExplainOptions),
     /// Register, list and show definitions of a running server
     #[command(subcommand)]
     Definition(definition::DefinitionCommand),
@@ -183,6 +198,11 @@ impl Cli {
             | Command::Migrate(_)
             | Command::Run(_)
             | Command::Validate(_)
+            | Command::Fmt(_)
+            | Command::Graph(_)
+            | Command::Schema(_)
+            | Command::Test(_)
+            | Command::Explain(_)
             | Command::Definition(_)
             | Command::License(_)
             | Command::Doctor(_)
@@ -197,6 +217,11 @@ impl Cli {
             Command::Migrate(options) => migrate::run(options).await,
             Command::Run(options) => run::run(*options).await,
             Command::Validate(options) => validate::run(&options),
+            Command::Fmt(options) => fmt::run(&options),
+            Command::Graph(options) => graph::run(options),
+            Command::Schema(options) => schema::run(&options),
+            Command::Test(options) => test::run(&options),
+            Command::Explain(options) => explain::run(&options),
             Command::Definition(command) => definition::run(command).await,
             Command::License(command) => license::run(command).await,
             Command::Doctor(options) => doctor::run(options).await,
@@ -247,6 +272,15 @@ mod tests {
              --secrets @s --clock virtual --start-at 2026-01-01T00:00:00Z \
              --resolve example.com=http://127.0.0.1:1 --resolve b=http://127.0.0.1:2 -o json",
             "tenure validate a.yaml b.yaml -o json",
+            "tenure fmt --check --diff a.yaml b.yaml",
+            "tenure fmt -",
+            "tenure graph a.yaml --format svg --done /do/0/a --active /do/1/b --failed /do/2/c",
+            "tenure schema",
+            "tenure schema --list -o json",
+            "tenure schema --function mail.send",
+            "tenure test workflows a/scenarios/b.yaml --filter x --junit out.xml --seed 7 \
+             --coverage-min 90 -o json",
+            "tenure explain a.yaml --task /do/0/begin -o json",
             "tenure definition register f.yaml --server http://127.0.0.1:8080 --token t",
             "tenure definition list -o json",
             "tenure definition show purchase-direct --version 1.0.0",
@@ -269,6 +303,9 @@ mod tests {
             "tenure run f.yaml --resolve example.com",
             "tenure run f.yaml --start-at yesterday",
             "tenure validate",
+            "tenure fmt",
+            "tenure graph a.yaml --format png",
+            "tenure schema --list --function mail.send",
             "tenure dev --yes",
         ] {
             assert!(Cli::try_parse_from(line.split_whitespace()).is_err(), "{line}");

@@ -279,6 +279,16 @@ impl From<engine::Error> for Refusal {
                 ),
             )
             .with_fact("started", json!(format!("/v1/instances/{id}"))),
+            engine::Error::BusinessKeyTaken(id) => Self::new(
+                StatusCode::CONFLICT,
+                "business-key-taken",
+                "Business Key Taken",
+                format!(
+                    "instance {id} runs for this business key, and this definition allows one at a \
+                     time; wait for its end or cancel it"
+                ),
+            )
+            .with_fact("running", json!(format!("/v1/instances/{id}"))),
             engine::Error::Malformed(detail) => {
                 Self::bad_request("malformed-event", "Malformed Event", detail)
             }
@@ -351,6 +361,8 @@ mod tests {
         );
         check(engine::Error::Refused(Box::new(problem)), 422, "invalid-input", None);
         check(engine::Error::KeyReused(InstanceId(Uuid::nil())), 422, "key-reused", None);
+        let taken = engine::Error::BusinessKeyTaken(InstanceId(Uuid::nil()));
+        check(taken, 409, "business-key-taken", None);
         check(engine::Error::Malformed("id".into()), 400, "malformed-event", None);
         check(engine::Error::NobodyWaits, 404, "nobody-waits", None);
         check(engine::Error::Busy, 503, "busy", Some(1));

@@ -12,8 +12,8 @@ use tenure_machine::bucket::Bucket;
 use tenure_machine::{CloudEvent, InstanceId, WaitId};
 use tenure_store::Store;
 use tenure_store::port::{
-    Checkpoint, Committed, DueTimer, Durability, Fence, Incoming, JournalRow, Lease, Mail,
-    NewInstance, Orphan, OutboxRow, Receipt, Registered, Result, Route, Started, Stored,
+    Checkpoint, Committed, DueTimer, Durability, Fence, Incoming, JournalRow, Lease, LockPlace,
+    Mail, NewInstance, Orphan, OutboxRow, Receipt, Registered, Result, Route, Started, Stored,
     StoredDefinition,
 };
 use uuid::Uuid;
@@ -133,6 +133,24 @@ impl Store for CrashStore {
         id: &str,
     ) -> Result<Option<(CloudEvent, Receipt)>> {
         self.inner.fate(namespace, source, id).await
+    }
+
+    async fn find(
+        &self,
+        namespace: &str,
+        attribute: (&str, &str),
+        before: Option<InstanceId>,
+        limit: i64,
+    ) -> Result<Vec<Stored>> {
+        self.inner.find(namespace, attribute, before, limit).await
+    }
+
+    async fn acquire_lock(&self, place: &LockPlace, at: Timestamp) -> Result<()> {
+        self.write(self.inner.acquire_lock(place, at)).await
+    }
+
+    async fn release_lock(&self, place: &LockPlace, at: Timestamp) -> Result<()> {
+        self.write(self.inner.release_lock(place, at)).await
     }
 
     async fn awaited(&self, namespace: &str, event_type: &str, routes: &[Route]) -> Result<bool> {

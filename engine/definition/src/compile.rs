@@ -9,6 +9,7 @@ use std::thread;
 
 use tenure_adapter::Catalog;
 
+use crate::check::{Facts, check, silence};
 use crate::diagnostic::{Place, Report};
 use crate::expression::STACK_BYTES;
 use crate::parse::model::{Definition, Uses};
@@ -35,6 +36,9 @@ mod web;
 pub(crate) use name::GLOBALS;
 use name::{Position, Variables};
 
+/// A plan with what is known of its data, and the warnings.
+type Compiled = ((Plan, Facts), Diagnostics);
+
 /// Compiles a definition.
 ///
 /// Runs on a thread of its own with a large stack, because hostile texts nest deeply; any thread
@@ -43,6 +47,14 @@ use name::{Position, Variables};
 /// # Errors
 /// Every finding of severity error (and the warnings with them), not only the first.
 pub fn compile(source: &Source, catalog: &Catalog) -> Result<(Plan, Diagnostics), Diagnostics> {
+    study(source, catalog).map(|((plan, _), found)| (plan, found))
+}
+
+/// Compiles a definition, and tells what is known of its data at each task.
+///
+/// # Errors
+/// As [`compile`].
+pub fn study(source: &Source, catalog: &Catalog) -> Result<Compiled, Diagnostics> {
     thread::scope(|scope| {
         let thread = thread::Builder::new().name("compile".to_owned()).stack_size(STACK_BYTES);
         match thread.spawn_scoped(scope, || compile_here(source, catalog)) {
@@ -61,14 +73,20 @@ pub fn compile(source: &Source, catalog: &Catalog) -> Result<(Plan, Diagnostics)
     })
 }
 
-fn compile_here(source: &Source, catalog: &Catalog) -> Result<(Plan, Diagnostics), Diagnostics> {
+fn compile_here(source: &Source, catalog: &Catalog) -> Result<Compiled, Diagnostics> {
     let lines = Lines::new(&source.text);
     let mut report = Report::default();
     let root = read(source, &lines, &mut report);
     let plan = root.as_ref().and_then(|root| {
         let definition = parse(root, &mut report)?;
-        Compiler::new(catalog, &lines, &mut report, &definition).plan(&definition, root)
+        let plan =
+            Compiler::new(catalog, &lines, &mut report, &definition).plan(&definition, root)?;
+        let facts = check(&plan, root, &lines, &mut report);
+        Some((plan, facts))
     });
+    if let Some(root) = &root {
+        silence(root, &mut report, plan.is_some());
+    }
     let failed = report.has_errors();
     match plan {
         Some(plan) if !failed => Ok((plan, report.finish(source))),

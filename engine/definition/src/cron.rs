@@ -6,7 +6,7 @@
 
 use std::str::FromStr;
 
-use cron::Schedule;
+use cron::{Schedule, TimeUnitSpec as _};
 
 /// A cron schedule.
 #[derive(Debug, Clone)]
@@ -72,6 +72,20 @@ impl Cron {
             vec![schedule(day, &weekdays)?]
         };
         Ok(Self { schedules })
+    }
+
+    /// Whether some month it names has a day it names: February has no 30th.
+    pub(crate) fn ever_comes(&self) -> bool {
+        self.schedules.iter().any(|schedule| {
+            schedule.months().iter().any(|month| {
+                let days = match month {
+                    2 => 29,
+                    4 | 6 | 9 | 11 => 30,
+                    _ => 31,
+                };
+                schedule.days_of_month().iter().any(|day| day <= days)
+            })
+        })
     }
 
     /// The schedules of the `cron` crate; an instant that fits any of them fits. They are to be
@@ -148,6 +162,18 @@ mod tests {
         check("0 0 * * 0", 1);
         check("0 0 * * 7", 1);
         check("@daily", 1);
+    }
+
+    #[test]
+    fn days_that_no_month_has_never_come() {
+        let check = |text: &str, comes: bool| {
+            assert_eq!(Cron::parse(text).map(|cron| cron.ever_comes()), Ok(comes), "{text}");
+        };
+        check("30 2 30 2 *", false);
+        check("0 0 31 2,4,6 *", false);
+        check("0 0 29 2 *", true);
+        check("0 0 31 * *", true);
+        check("0 0 30 2 MON", true);
     }
 
     #[test]

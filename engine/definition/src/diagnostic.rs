@@ -200,6 +200,21 @@ impl Report {
         self.items.iter().any(|item| item.severity == Severity::Error)
     }
 
+    /// Whether there is such a finding at this place.
+    pub(crate) fn has(&self, code: &str, pointer: &str) -> bool {
+        self.items.iter().any(|item| item.code == code && item.pointer == pointer)
+    }
+
+    /// The number of findings.
+    pub(crate) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Keeps the findings that `keep` wants.
+    pub(crate) fn retain(&mut self, keep: impl FnMut(&Diagnostic) -> bool) {
+        self.items.retain(keep);
+    }
+
     pub(crate) fn finish(mut self, source: &Source) -> Diagnostics {
         self.items.sort_by_key(|item| (item.span.offset, item.severity));
         Diagnostics { source: source.clone(), items: self.items }
@@ -276,7 +291,7 @@ pub(crate) fn nearest<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) 
 }
 
 /// Levenshtein distance, one row at a time.
-fn edits(left: &str, right: &str) -> usize {
+pub(crate) fn edits(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.chars().collect();
     let mut row: Vec<usize> = (0..=right.len()).collect();
     for (above, a) in left.chars().enumerate() {

@@ -14,7 +14,7 @@ use std::fmt;
 use jaq_core::{Ctx, Vars};
 use serde_json::Value;
 
-pub(crate) use program::{Fault, secrets_in};
+pub(crate) use program::{Fault, extent, range_of, syntax, visit};
 
 mod fence;
 mod prelude;

@@ -6,7 +6,8 @@
 //! not know how a plan is executed.
 //!
 //! The way of a text: [`source`] (positions) → `read` (tree of nodes with spans) → `parse`
-//! (language model, one module per task family) → [`plan`] (names resolved, expressions compiled).
+//! (language model, one module per task family) → [`plan`] (names resolved, expressions compiled) →
+//! `check` (what the data can be at each task, by `shape`, and every mistake that shows).
 //!
 //! Where to go next: `engine/machine`, which executes plans.
 
@@ -14,19 +15,25 @@ pub mod canonical;
 pub mod cron;
 pub mod diagnostic;
 pub mod expression;
+pub mod json;
 pub mod plan;
 pub mod schema;
 pub mod source;
 pub mod template;
 pub mod time;
+pub mod tree;
 pub mod uri;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use plan::{Plan, Task, TaskId, TaskKind};
 pub use source::Source;
 
+mod check;
 mod compile;
 mod parse;
 mod read;
+mod shape;
 
-pub use compile::compile;
+pub use check::{Facts, TaskFacts};
+pub use compile::{compile, study};
+pub use shape::Shape;

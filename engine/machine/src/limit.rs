@@ -31,6 +31,10 @@ pub const ABSENCES_MAX: u32 = 4;
 /// not use up the vendor's retries.
 pub const UNSENT_MAX: u32 = 100;
 
+/// Attempts in a row that were never sent before a call without a connection (`call: http`, `call:
+/// openapi`) fails with `communication`: nobody but the definition knows its address.
+pub const UNSENT_OF_DEFINITION_MAX: u32 = 3;
+
 /// Deepest nesting of a value that comes in from outside. What we wrap around it must still be
 /// readable by every JSON parser (the usual limit is 128).
 pub const JSON_DEPTH_MAX: usize = 100;

@@ -1,7 +1,7 @@
 //! What comes in from outside is made harmless here, before the machine keeps it.
 
 use serde_json::Value;
-use tenure_adapter::{Lookup, Outcome};
+use tenure_adapter::{Lookup, Outcome, Problem};
 
 use crate::limit::JSON_DEPTH_MAX;
 use crate::{Event, secret};
@@ -26,11 +26,40 @@ pub(crate) fn harmless(event: &Event) -> Event {
 }
 
 fn judge(outcome: &mut Outcome) {
-    let Outcome::Done { output } = outcome else { return };
-    secret::disarm(output);
-    if is_deeper_than(output, JSON_DEPTH_MAX) {
+    let deep = match outcome {
+        Outcome::Done { output } => {
+            secret::disarm(output);
+            is_deeper_than(output, JSON_DEPTH_MAX)
+        }
+        Outcome::Failed { error } => {
+            let Problem { kind, status: _, title, detail, instance: _, data } = error;
+            [Some(kind), Some(title), detail.as_mut()].into_iter().flatten().for_each(disarm_text);
+            data.as_mut().is_some_and(|data| {
+                secret::disarm(data);
+                is_deeper_than(data, JSON_DEPTH_MAX)
+            })
+        }
+        Outcome::Declined { class: _, code, detail } => {
+            disarm_text(code);
+            disarm_text(detail);
+            false
+        }
+        Outcome::Rejected { detail, .. }
+        | Outcome::NotSent { detail }
+        | Outcome::Unknown { detail } => {
+            disarm_text(detail);
+            false
+        }
+    };
+    if deep {
         let detail = format!("the answer is nested deeper than {JSON_DEPTH_MAX}");
         *outcome = Outcome::Unknown { detail };
+    }
+}
+
+fn disarm_text(text: &mut String) {
+    if text.contains(secret::OPEN) {
+        *text = text.replace(secret::OPEN, "\u{FFFD}");
     }
 }
 

@@ -104,14 +104,14 @@ pub enum Command {
     AcquireLock {
         /// Its number within the instance.
         lock: LockId,
-        /// Its name within the namespace.
+        /// Its full name: namespace and name.
         name: String,
     },
     /// Leave the line, or give the lock to the next in it (outbox).
     ReleaseLock {
         /// Its number within the instance.
         lock: LockId,
-        /// Its name within the namespace.
+        /// Its full name: namespace and name.
         name: String,
     },
 }
@@ -211,6 +211,11 @@ pub enum Fact {
     TaskStarted,
     /// `if` was false.
     TaskSkipped,
+    /// A `switch` chose its way.
+    CaseTaken {
+        /// The name of the case.
+        case: String,
+    },
     /// A task ended.
     TaskCompleted {
         /// Its transformed output.

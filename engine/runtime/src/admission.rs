@@ -7,7 +7,8 @@ use sha2::{Digest, Sha256};
 use tenure_adapter::Problem;
 use tenure_definition::Plan;
 use tenure_definition::canonical::canonical;
-use tenure_machine::{Admission, admit};
+use tenure_definition::plan::KeyPolicy;
+use tenure_machine::{Admission, InstanceId, admit};
 
 use crate::engine::Error;
 use crate::ground::Ground;
@@ -36,6 +37,20 @@ pub(crate) async fn admitted(
         Err(Undone::Full) => Err(Error::Busy),
         Err(Undone::Panicked) => Ok(Err(Problem::runtime("the input could not be checked"))),
     }
+}
+
+/// Whether its business key may have one live instance only.
+pub(crate) fn claims_key(plan: &Plan) -> bool {
+    match plan.extensions.business_key_policy {
+        KeyPolicy::Reject | KeyPolicy::ReturnExisting => true,
+        KeyPolicy::Allow | KeyPolicy::Queue => false,
+    }
+}
+
+/// Why a child with a business key that is taken does not start.
+pub(crate) fn taken(by: InstanceId) -> Problem {
+    let detail = format!("instance {by} runs for this business key, and only one may");
+    Problem::standard("runtime", 409, "Business Key Taken", detail)
 }
 
 #[cfg(test)]

@@ -9,16 +9,17 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 use tenure_adapter::{Problem, Registry};
+use tenure_definition::plan::KeyPolicy;
 use tenure_definition::{Diagnostics, Plan, Source};
 use tenure_machine::bucket::Bucket;
-use tenure_machine::{CloudEvent, InstanceId, Start};
+use tenure_machine::{CloudEvent, Event, InstanceId, Start};
 use tenure_store::Store;
 use tenure_store::port::{
-    Incoming, JournalRow, NewInstance, Receipt, Registered, Started, Stored, StoredDefinition,
+    Incoming, JournalRow, Mail, NewInstance, Receipt, Registered, Started, Stored, StoredDefinition,
 };
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::admission::{admitted, fingerprint};
+use crate::admission::{admitted, claims_key, fingerprint};
 use crate::ground::{Ground, patiently};
 use crate::{lease, mailbox};
 pub use config::Config;
@@ -57,6 +58,9 @@ pub enum Error {
     /// The Idempotency-Key was used before with another request.
     #[error("the key belongs to instance {0}, started with another request")]
     KeyReused(InstanceId),
+    /// The definition allows one live instance of a business key, and this one lives.
+    #[error("instance {0} runs for this business key, and only one may")]
+    BusinessKeyTaken(InstanceId),
     /// The event is malformed.
     #[error("the event is malformed: {0}")]
     Malformed(String),
@@ -150,8 +154,8 @@ impl Engine {
     /// durable. `key` is the caller's Idempotency-Key.
     ///
     /// # Errors
-    /// [`Error::UnknownDefinition`], [`Error::Refused`], [`Error::KeyReused`], [`Error::Busy`], or
-    /// the store's.
+    /// [`Error::UnknownDefinition`], [`Error::Refused`], [`Error::KeyReused`],
+    /// [`Error::BusinessKeyTaken`], [`Error::Busy`], or the store's.
     pub async fn start_instance(
         &self,
         name: &str,
@@ -185,7 +189,8 @@ impl Engine {
             parent: None,
             at,
         };
-        let new = NewInstance { instance: start.into_instance(&plan), fingerprint };
+        let claims_key = claims_key(&plan);
+        let new = NewInstance { instance: start.into_instance(&plan), fingerprint, claims_key };
         let started = patiently(|| ground.store.start(&new, at)).await?;
         match started {
             Started::New => {
@@ -195,6 +200,12 @@ impl Engine {
             }
             Started::Existing(id) => Ok(StartAnswer { id, created: false }),
             Started::KeyReused(id) => Err(Error::KeyReused(id)),
+            Started::BusinessKeyTaken(id) => match plan.extensions.business_key_policy {
+                KeyPolicy::ReturnExisting => Ok(StartAnswer { id, created: false }),
+                KeyPolicy::Reject | KeyPolicy::Allow | KeyPolicy::Queue => {
+                    Err(Error::BusinessKeyTaken(id))
+                }
+            },
         }
     }
 
@@ -334,6 +345,22 @@ impl Engine {
         found.sort_by_key(|stored| std::cmp::Reverse(stored.instance.id));
         found.truncate(usize::try_from(limit).unwrap_or(0));
         Ok(found)
+    }
+
+    /// Asks an instance to stop, with `metadata.onCancel` first. When this returns, the request is
+    /// durable; an instance that has ended takes no notice.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn cancel(&self, instance: InstanceId, reason: &str) -> Result<(), Error> {
+        let ground = self.ground();
+        // Derived, so that a repetition is the same request.
+        let id = uuid::Uuid::new_v5(&instance.0, format!("cancel:{reason}").as_bytes());
+        let event = Event::CancelRequested { reason: reason.to_owned() };
+        let mail = [Mail { id, instance, event }];
+        patiently(|| ground.store.post(&mail, ground.clock.now())).await?;
+        ground.bells.mail.notify_one();
+        Ok(())
     }
 
     /// A page of an instance's journal.

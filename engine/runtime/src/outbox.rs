@@ -8,10 +8,10 @@ use tenure_adapter::Problem;
 use tenure_machine::{
     ChildResult, ChildStart, CloudEvent, Command, Event, InstanceId, Parent, Start,
 };
-use tenure_store::port::{Incoming, Mail, NewInstance, OutboxRow, Started};
+use tenure_store::port::{Incoming, LockPlace, Mail, NewInstance, OutboxRow, Started};
 use uuid::Uuid;
 
-use crate::admission::{admitted, fingerprint};
+use crate::admission::{self, admitted, fingerprint};
 use crate::engine::Error;
 use crate::ground::{Ground, rung};
 
@@ -93,14 +93,20 @@ async fn carry(ground: &Ground, row: OutboxRow) -> Result<(), Error> {
             tell_parent(ground, parent, instance, result).await
         }
         Command::Emit { event } => emit(ground, instance, event).await,
+        Command::AcquireLock { lock, name } => {
+            let place = LockPlace { name, instance, lock };
+            Ok(ground.store.acquire_lock(&place, ground.clock.now()).await?)
+        }
+        Command::ReleaseLock { lock, name } => {
+            let place = LockPlace { name, instance, lock };
+            Ok(ground.store.release_lock(&place, ground.clock.now()).await?)
+        }
         Command::Call(_)
         | Command::LookUp(_)
         | Command::SetTimer { .. }
         | Command::ClearTimer { .. }
         | Command::OpenWait(_)
         | Command::SetAttributes { .. }
-        | Command::AcquireLock { .. }
-        | Command::ReleaseLock { .. }
         | Command::CloseWait { .. } => {
             tracing::error!(%instance, ordinal, "a command that needs no carrying was in the outbox");
             Ok(())
@@ -165,7 +171,8 @@ async fn try_start(
     let parent = Some(Parent { instance: parent, awaits });
     let start_key = Some(start_key);
     let start = Start { id, business_key, start_key, input, parent, at };
-    let new = NewInstance { instance: start.into_instance(&plan), fingerprint };
+    let claims_key = admission::claims_key(&plan);
+    let new = NewInstance { instance: start.into_instance(&plan), fingerprint, claims_key };
     let started = match ground.store.start(&new, at).await {
         // Repeating cannot help: refused, so that the parent hears of it instead of waiting for ever.
         Err(error @ tenure_store::Error::Corrupt { .. }) => {
@@ -179,6 +186,7 @@ async fn try_start(
         Started::Existing(other) | Started::KeyReused(other) => Err(Problem::runtime(format!(
             "the start key of this child belongs to instance {other}"
         ))),
+        Started::BusinessKeyTaken(other) => Err(admission::taken(other)),
     })
 }
 

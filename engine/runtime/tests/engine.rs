@@ -9,6 +9,8 @@
 mod call;
 #[path = "engine/event.rs"]
 mod event;
+#[path = "engine/extension.rs"]
+mod extension;
 #[path = "engine/kit.rs"]
 mod kit;
 #[path = "engine/ownership.rs"]

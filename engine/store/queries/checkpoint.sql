@@ -117,6 +117,27 @@ effects_unsettled as (
         send_by = excluded.send_by,
         updated_at = excluded.updated_at
 ),
+attributes_dropped as (
+    delete from instance_attribute a
+    using moved m, unnest($38::bigint[]) as n (idx)
+    where n.idx = m.idx
+        and a.bucket = m.bucket
+        and a.instance_id = m.id
+        and not exists (
+            select
+            from unnest($39::bigint[], $40::text[]) as k (idx, name)
+            where k.idx = m.idx
+                and k.name = a.name
+        )
+),
+attributes_set as (
+    insert into instance_attribute (bucket, instance_id, name, value)
+    select m.bucket, m.id, n.name, n.value
+    from unnest($39::bigint[], $40::text[], $41::text[]) as n (idx, name, value)
+    join moved m on m.idx = n.idx
+    on conflict (bucket, instance_id, name) do update
+    set value = excluded.value
+),
 mail_consumed as (
     delete from mail x
     using moved m, unnest($36::bigint[], $37::uuid[]) as c (idx, id)

@@ -1,5 +1,5 @@
 -- Live instances without a reason to live: no call out, timer, open wait, incident, mail, command on
--- its way, and no child that runs or still has to tell of its end. No lock.
+-- its way, no place in a line behind the holder of a lock, and no child that runs or still has to tell of its end. No lock.
 select
     i.id,
     i.definition,
@@ -32,6 +32,19 @@ where s.status in ('pending', 'live')
         from outbox o
         where o.bucket = s.bucket
             and o.instance_id = s.id
+    )
+    and not exists (
+        select
+        from lock_line l
+        where l.instance_id = s.id
+            and not l.held
+            and exists (
+                select
+                from lock_line h
+                where h.bucket = l.bucket
+                    and h.name = l.name
+                    and h.held
+            )
     )
     and not (
         s.open_children > 0

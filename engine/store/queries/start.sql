@@ -1,8 +1,32 @@
 -- Start key, instance and first mail in one statement: the key's unique index decides, and the rest
 -- selects from its row. A concurrent start with this key waits here for the winner's commit.
-with won as (
+-- Where a business key allows one live instance ($19), its claim must be won first; a claim that was won
+-- by a start whose key was then used before is void, and replaced by the next one.
+with claimed as (
+    insert into business_key_claim (
+        bucket, namespace, definition, business_key, instance_id, claimed_at
+    )
+    select $8::int, $2, $3, $11, $6, $7
+    where $19::boolean
+        and not exists (
+            select
+            from start_key k
+            where k.bucket = $1
+                and k.namespace = $2
+                and k.definition = $3
+                and k.key = $4
+        )
+    on conflict do nothing
+    returning instance_id
+),
+won as (
     insert into start_key (bucket, namespace, definition, key, fingerprint, instance_id, created_at)
-    values ($1, $2, $3, $4, $5, $6, $7)
+    select $1::int, $2, $3, $4, $5, $6, $7
+    where not $19::boolean
+        or exists (
+            select
+            from claimed
+        )
     on conflict do nothing
     returning instance_id
 ),

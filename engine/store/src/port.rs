@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tenure_machine::bucket::Bucket;
-use tenure_machine::{CloudEvent, Event, Instance, InstanceId, TimerId, Transition, WaitId};
+use tenure_machine::{
+    CloudEvent, Event, Instance, InstanceId, LockId, TimerId, Transition, WaitId,
+};
 use uuid::Uuid;
 
 /// What went wrong between us and the database.
@@ -103,6 +105,8 @@ pub struct NewInstance {
     pub instance: Instance,
     /// SHA-256 of definition name and input: a repeated key must come with an equal request.
     pub fingerprint: String,
+    /// Whether its business key may have one live instance of its definition only.
+    pub claims_key: bool,
 }
 
 /// Result of a start.
@@ -114,6 +118,19 @@ pub enum Started {
     Existing(InstanceId),
     /// The key was used before, with another request.
     KeyReused(InstanceId),
+    /// The business key has this live instance already (of a start that claims it).
+    BusinessKeyTaken(InstanceId),
+}
+
+/// A place in the line before a lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockPlace {
+    /// Full name of the lock.
+    pub name: String,
+    /// Who stands there.
+    pub instance: InstanceId,
+    /// The number of the lock within that instance.
+    pub lock: LockId,
 }
 
 /// A transition to be committed. At most one per instance and batch.
@@ -267,7 +284,7 @@ pub trait Store: std::fmt::Debug + Send + Sync {
     async fn definitions(&self) -> Result<Vec<StoredDefinition>>;
 
     /// Creates an instance, its start-key row and its first mail in one statement; the key's
-    /// unique index decides.
+    /// unique index decides, and that of the business key where it is claimed.
     async fn start(&self, new: &NewInstance, at: Timestamp) -> Result<Started>;
 
     /// Commits a batch in one statement, fenced by epoch and revision: instance rows, journal,
@@ -354,6 +371,22 @@ pub trait Store: std::fmt::Debug + Send + Sync {
         before: Option<InstanceId>,
         limit: i64,
     ) -> Result<Vec<Stored>>;
+
+    /// Like [`Store::list`], of the instances that carry an attribute with this value (as text).
+    async fn find(
+        &self,
+        namespace: &str,
+        attribute: (&str, &str),
+        before: Option<InstanceId>,
+        limit: i64,
+    ) -> Result<Vec<Stored>>;
+
+    /// Stands in line for a lock. Who is first, and nobody holds it, gets
+    /// [`tenure_machine::Event::LockGranted`] as mail.
+    async fn acquire_lock(&self, place: &LockPlace, at: Timestamp) -> Result<()>;
+
+    /// Leaves the line, or lets the lock go: the next in line gets it, with its mail.
+    async fn release_lock(&self, place: &LockPlace, at: Timestamp) -> Result<()>;
 
     /// The children an instance ever started (awaited or not).
     async fn children(&self, id: InstanceId) -> Result<Vec<InstanceId>>;

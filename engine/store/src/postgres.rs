@@ -6,6 +6,7 @@
 mod checkpoint;
 mod event;
 mod lease;
+mod lock;
 mod mailbox;
 mod read;
 mod rows;
@@ -23,9 +24,9 @@ use tenure_machine::{CloudEvent, InstanceId, WaitId};
 use uuid::Uuid;
 
 use crate::port::{
-    Checkpoint, Committed, DueTimer, Durability, Error, Fence, Incoming, JournalRow, Lease, Mail,
-    NewInstance, Orphan, OutboxRow, Receipt, Registered, Result, Route, Started, Store, Stored,
-    StoredDefinition,
+    Checkpoint, Committed, DueTimer, Durability, Error, Fence, Incoming, JournalRow, Lease,
+    LockPlace, Mail, NewInstance, Orphan, OutboxRow, Receipt, Registered, Result, Route, Started,
+    Store, Stored, StoredDefinition,
 };
 use crate::sqlstate::{self, with_retry};
 
@@ -224,6 +225,24 @@ impl Store for Postgres {
 
     async fn settle_outbox(&self, rows: &[(InstanceId, i64)]) -> Result<()> {
         mailbox::settle_outbox(self, rows).await
+    }
+
+    async fn find(
+        &self,
+        namespace: &str,
+        attribute: (&str, &str),
+        before: Option<InstanceId>,
+        limit: i64,
+    ) -> Result<Vec<Stored>> {
+        read::find(self, namespace, attribute, before, limit).await
+    }
+
+    async fn acquire_lock(&self, place: &LockPlace, at: Timestamp) -> Result<()> {
+        lock::acquire(self, place, at).await
+    }
+
+    async fn release_lock(&self, place: &LockPlace, at: Timestamp) -> Result<()> {
+        lock::release(self, place, at).await
     }
 
     async fn calling(

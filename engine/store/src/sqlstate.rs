@@ -97,6 +97,11 @@ pub(crate) fn class(cause: &Cause) -> Class {
     }
 }
 
+/// Whether somebody else's row was first (SQLSTATE 23505).
+pub(crate) fn is_unique_violation(cause: &Cause) -> bool {
+    cause.as_database_error().is_some_and(|error| error.is_unique_violation())
+}
+
 /// The error of a verb.
 pub(crate) fn error(verb: &'static str, cause: Cause) -> Error {
     let source = Box::new(cause);

@@ -8,7 +8,7 @@ use super::name::{Position, Variables, where_known};
 use super::{Compiler, GLOBALS};
 use crate::diagnostic::{Place, did_you_mean};
 use crate::expression::scan::{Part, split};
-use crate::expression::{Expression, Fault, secrets_in};
+use crate::expression::{Expression, Fault};
 use crate::parse::model::{Data, Timeout};
 use crate::plan::{Input, Output};
 use crate::read::locate::locate;
@@ -120,10 +120,7 @@ impl Compiler<'_, '_> {
         let source = node.text()?.get(range.clone())?;
         let known = variables.at(position);
         match Expression::compile(source, &known) {
-            Ok(expression) => {
-                self.secrets_named(node, range.start, source);
-                Some(expression)
-            }
+            Ok(expression) => Some(expression),
             Err(faults) => {
                 for fault in faults {
                     let inside = range.start + fault.range.start..range.start + fault.range.end;
@@ -135,15 +132,6 @@ impl Compiler<'_, '_> {
         }
     }
 
-    /// Every secret an expression names must be listed, so that a reader sees what is used.
-    fn secrets_named(&mut self, node: &Node, offset: usize, source: &str) {
-        for (range, name) in secrets_in(source) {
-            let inside = offset + range.start..offset + range.end;
-            let at = locate(self.lines, node, &inside);
-            self.knows_secret(&name, &at);
-        }
-    }
-
     /// Whether `use.secrets` lists a secret; reports when not.
     pub(super) fn knows_secret(&mut self, name: &str, at: &Place) -> bool {
         let uses = self.uses;
@@ -151,7 +139,7 @@ impl Compiler<'_, '_> {
         if !known {
             let near = did_you_mean(name, uses.secrets.iter().map(String::as_str));
             self.report
-                .error("unknown-reference", at, format!("`use.secrets` has no `{name}`"))
+                .error("unknown-secret", at, format!("`use.secrets` does not list `{name}`"))
                 .help(near.unwrap_or_else(|| "list it under `use.secrets`".to_owned()));
         }
         known

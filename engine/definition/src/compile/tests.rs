@@ -301,10 +301,11 @@ fn mistakes_of_calls_are_found() {
 #[test]
 fn variables_live_only_in_their_scope() {
     let task = |fields: &str| format!("do:\n  - a: {{set: {{b: 1}}, {fields}}}\n");
-    check(&task("if: $context.a"), &[]);
+    check(&task("if: $context"), &[]);
     check(&task("if: $input.a"), &[("variable-out-of-scope", 2, 26)]);
     check(&task("input: {from: $input.a}"), &[("variable-out-of-scope", 2, 36)]);
     check(&format!("use: {{secrets: [a]}}\n{}", task("input: {from: '{a: $secrets.a}'}")), &[]);
+    check(&task("input: {from: '{a: $secrets.a}'}"), &[("unknown-secret", 2, 50)]);
     check(&task("output: {as: $output.a}"), &[("variable-out-of-scope", 2, 35)]);
     check(&task("export: {as: '$context + $output'}"), &[]);
     check(&task("export: {as: $secrets}"), &[("variable-out-of-scope", 2, 35)]);
@@ -339,7 +340,7 @@ fn what_is_probably_not_meant_is_a_warning() {
     );
     check(
         "do:\n  - a: {try: [{b: {wait: PT1S}}], catch: {retry: {}}}\n",
-        &[("no-delay", 2, 50), ("no-limit", 2, 50)],
+        &[("no-limit", 2, 50), ("no-delay", 2, 50)],
     );
     check(
         "do:\n  - a: {switch: [{x: {then: b}}, {y: {when: .y, then: b}}]}\n  - b: {wait: PT1S}\n",

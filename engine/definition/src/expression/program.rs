@@ -94,6 +94,47 @@ fn check_shape(source: &str) -> Result<(), Vec<Fault>> {
     Ok(())
 }
 
+/// The syntax tree of an expression that compiles, for those who look at it without running it.
+pub(crate) fn syntax(source: &str) -> Option<Term<&str>> {
+    check_shape(source).and_then(|()| parse(source)).ok()
+}
+
+/// The bytes from the first word of a term to its last, as far as its words lie in `source`.
+pub(crate) fn extent(source: &str, term: &Term<&str>) -> Range<usize> {
+    let mut found: Option<Range<usize>> = None;
+    let mut add = |part: &str| {
+        let range = range_of(source, part);
+        if range.len() == part.len() {
+            found = Some(found.as_ref().map_or(range.clone(), |found| {
+                found.start.min(range.start)..found.end.max(range.end)
+            }));
+        }
+    };
+    visit(term, &mut |term| match term {
+        Term::Num(word) | Term::Var(word) | Term::Break(word) | Term::Call(word, _) => add(word),
+        Term::Str(_, parts) => {
+            for part in parts {
+                if let StrPart::Str(part) = part {
+                    add(part);
+                }
+            }
+        }
+        Term::Id
+        | Term::Recurse
+        | Term::Arr(_)
+        | Term::Obj(_)
+        | Term::Neg(_)
+        | Term::BinOp(..)
+        | Term::Label(..)
+        | Term::Fold(..)
+        | Term::TryCatch(..)
+        | Term::IfThenElse(..)
+        | Term::Def(..)
+        | Term::Path(..) => {}
+    });
+    found.unwrap_or(0..source.len())
+}
+
 fn parse(source: &str) -> Result<Term<&str>, Vec<Fault>> {
     let tokens = Lexer::new(source).lex().map_err(|errors| {
         let fault = |(expected, found): (jaq_core::load::lex::Expect<&str>, &str)| Fault {
@@ -129,7 +170,7 @@ fn short(token: &str) -> String {
 }
 
 /// Where `part`, a slice of `source`, lies in it.
-fn range_of(source: &str, part: &str) -> Range<usize> {
+pub(crate) fn range_of(source: &str, part: &str) -> Range<usize> {
     let start = part.as_ptr().addr().wrapping_sub(source.as_ptr().addr());
     if start <= source.len() && start + part.len() <= source.len() {
         start..start + part.len()
@@ -181,26 +222,6 @@ fn check(source: &str, term: &Term<&str>, variables: &[&str]) -> Result<Vec<Stri
     Ok(used.into_iter().collect())
 }
 
-/// The secrets an expression names, with the place of each name: `$secrets.a`, `$secrets["a"]`. A
-/// computed name is not among them.
-pub(crate) fn secrets_in(source: &str) -> Vec<(Range<usize>, String)> {
-    let mut found = Vec::new();
-    if !source.contains("$secrets") {
-        return found;
-    }
-    let Ok(term) = parse(source) else { return found };
-    visit(&term, &mut |term| {
-        if let Term::Path(of, path) = term
-            && matches!(of.as_ref(), Term::Var("$secrets"))
-            && let Some((Part::Index(Term::Str(None, parts)), _)) = path.0.first()
-            && let [StrPart::Str(name)] = parts.as_slice()
-        {
-            found.push((range_of(source, name), (*name).to_owned()));
-        }
-    });
-    found
-}
-
 fn undefined_fault(source: &str, name: &str, what: &Undefined, variables: &[&str]) -> Fault {
     let range = range_of(source, name);
     let fault = |code, message, help| Fault { code, range: range.clone(), message, help };
@@ -243,7 +264,7 @@ fn variable_help(name: &str, variables: &[&str]) -> String {
 }
 
 /// Calls `f` on a term and on every term below it.
-pub(super) fn visit<'t, 's>(term: &'t Term<&'s str>, f: &mut impl FnMut(&'t Term<&'s str>)) {
+pub(crate) fn visit<'t, 's>(term: &'t Term<&'s str>, f: &mut impl FnMut(&'t Term<&'s str>)) {
     f(term);
     match term {
         Term::Id

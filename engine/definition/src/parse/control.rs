@@ -80,12 +80,9 @@ impl Parser<'_> {
             let Some(then) = self.directive(&entry.node) else { continue };
             if let Some(first) = cases.iter().find(|case| case.when.is_none()) {
                 let default = &first.entry.key;
+                let code = if when.is_none() { "two-defaults" } else { "unreachable-case" };
                 self.report
-                    .error(
-                        "unreachable-case",
-                        &entry.at,
-                        format!("the case `{}` is never tried", entry.key),
-                    )
+                    .error(code, &entry.at, format!("the case `{}` is never tried", entry.key))
                     .label("after the default case")
                     .help(format!("`{default}` has no `when` and always fits; put it last"));
             }

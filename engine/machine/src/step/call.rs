@@ -14,7 +14,7 @@ use super::mover::{Mover, Work};
 use crate::instance::{Activity, CallPhase, Effect, Incident};
 use crate::limit::{
     ABSENCES_MAX, CALL_DELAY_MAX_MS, RETRY_AFTER_MAX_MS, SEND_WINDOW_MAX_MS, SETTLE_MAX_MS,
-    UNKNOWNS_MAX, UNSENT_MAX,
+    UNKNOWNS_MAX, UNSENT_MAX, UNSENT_OF_DEFINITION_MAX,
 };
 use crate::{CallId, Command, Fact, FrameId, Intent, Stale, key};
 
@@ -277,6 +277,12 @@ impl<'a> Mover<'a> {
         effect.attempts = effect.attempts.saturating_sub(1);
         effect.unsent += 1;
         let unsent = effect.unsent;
+        // An address of the definition's own has no operator to mend it: the definition is told.
+        if manifest.connection.is_none() && unsent > UNSENT_OF_DEFINITION_MAX {
+            self.resolve(frame);
+            let error = Problem::standard("communication", 500, "Communication Error", detail);
+            return self.fail_frame(frame, error);
+        }
         if unsent > UNSENT_MAX {
             return self.stick(frame, "not-sent", detail);
         }

@@ -74,7 +74,8 @@ impl Mover<'_> {
 
     fn request(&mut self, name: String) -> Lock {
         let id = LockId(self.number());
-        self.commands.push(Command::AcquireLock { lock: id, name: name.clone() });
+        let full = self.full_name(&name);
+        self.commands.push(Command::AcquireLock { lock: id, name: full });
         Lock { id, name, held: false }
     }
 
@@ -117,7 +118,13 @@ impl Mover<'_> {
         if held {
             self.note(None, Fact::LockReleased { name: name.clone() });
         }
-        self.commands.push(Command::ReleaseLock { lock: id, name });
+        let full = self.full_name(&name);
+        self.commands.push(Command::ReleaseLock { lock: id, name: full });
+    }
+
+    /// The name as others see it: namespaces do not share locks.
+    fn full_name(&self, name: &str) -> String {
+        format!("{}/{name}", self.instance.identity.namespace)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use serde_json::json;
-use tenure_adapter::{Lookup, Outcome, Reason};
+use tenure_adapter::{DeclineClass, Lookup, Outcome, Problem, Reason};
 use tenure_machine::{Event, Fact, Stale};
 
 use crate::kit::{DEADLINE_MS, KEY_LIFE_MS, Run, SETTLE_MS, declined, throttled, unknown};
@@ -305,4 +305,43 @@ fn each_visit_and_each_turn_is_an_effect_of_its_own() {
     assert_ne!(first.key, second.key);
     run.done(json!(2));
     assert_eq!(run.output(), json!(2));
+}
+
+#[test]
+fn a_marker_in_a_vendors_words_was_forwarded_as_a_secret() {
+    let tasks = "
+  - a: { try: [ { pay: { call: bank.keyed, with: { amount: 1 } } } ], catch: { do: [ { b: { set: { said: '${ $error.detail }', also: '${ $error.title }' } } } ] } }";
+    let marker = tenure_machine::secret::marker("zuora");
+    let failed = Problem::standard("communication", 404, &marker, marker.clone());
+    let outcomes = [
+        Outcome::Failed { error: failed },
+        Outcome::Declined {
+            class: DeclineClass::Hard,
+            code: marker.clone(),
+            detail: marker.clone(),
+        },
+        Outcome::Rejected { reason: Reason::Invalid, detail: marker.clone(), retry_after_ms: None },
+    ];
+    for outcome in outcomes {
+        let mut run = Run::start(tasks);
+        let call = run.call();
+        run.end(&call, outcome);
+        assert!(!run.output().to_string().contains(tenure_machine::secret::OPEN));
+        assert!(!json!(run.instance).to_string().contains(tenure_machine::secret::OPEN));
+    }
+}
+
+#[test]
+fn an_address_of_the_definition_that_nobody_answers_is_told_to_it() {
+    let tasks = "
+  - a: { try: [ { get: { call: web.get } } ], catch: { errors: { with: { status: 500 } }, do: [ { b: { set: { caught: true } } } ] } }";
+    let mut run = Run::start(tasks);
+    for _ in 0..3 {
+        let call = run.call();
+        run.end(&call, Outcome::NotSent { detail: "connection refused".to_owned() });
+        run.fire();
+    }
+    let call = run.call();
+    run.end(&call, Outcome::NotSent { detail: "connection refused".to_owned() });
+    assert_eq!(run.output(), json!({ "caught": true }));
 }

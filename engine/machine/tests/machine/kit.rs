@@ -35,7 +35,9 @@ pub(crate) fn catalog() -> Catalog {
         settle_ms: SETTLE_MS,
         retry: RetryDefault { retries_max: 2, delay_ms: 100 },
     };
+    let web = Manifest { connection: None, ..manifest("web.get", EffectClass::Natural) };
     Catalog::new([
+        web,
         manifest("bank.keyed", EffectClass::Keyed { key_life_ms: KEY_LIFE_MS }),
         manifest("bank.natural", EffectClass::Natural),
         manifest("bank.lookup", EffectClass::Lookup),

@@ -35,13 +35,13 @@ fn an_exclusive_instance_begins_when_it_holds_its_lock_and_lets_it_go_at_the_end
     assert!(run.ran().is_empty());
     assert!(run.instance.timers.is_empty(), "lateness is counted from the begin");
     let [(lock, name)] = asked(&run).try_into().unwrap();
-    assert_eq!(name, "sub-S-1");
+    assert_eq!(name, "test/sub-S-1");
     assert_eq!(run.try_feed(Event::LockGranted { lock: LockId(99) }), Err(Stale::Closed));
     run.feed(Event::LockGranted { lock });
     assert_eq!(run.try_feed(Event::LockGranted { lock }), Err(Stale::Closed), "granted once");
     assert_eq!(run.ran(), ["a"]);
     run.fire();
-    assert_eq!(released(&run), ["sub-S-1"]);
+    assert_eq!(released(&run), ["test/sub-S-1"]);
     assert!(matches!(run.instance.status, Status::Completed { .. }));
 }
 
@@ -52,7 +52,7 @@ fn a_queued_business_key_is_a_lock_of_that_key() {
         "  - a: { set: { k: 1 } }",
         json!({ "id": "S-1" }),
     );
-    assert_eq!(asked(&run)[0].1, "business-key:sample:S-1");
+    assert_eq!(asked(&run)[0].1, "test/business-key:sample:S-1");
     assert_eq!(run.instance.status, Status::Live);
 }
 
@@ -69,7 +69,7 @@ fn a_do_takes_its_lock_before_its_tasks_and_inner_ones_of_that_name_take_none() 
     assert_eq!(run.ran(), ["outer"]);
     run.feed(Event::LockGranted { lock });
     assert_eq!(run.ran(), ["outer", "inner", "a", "b"]);
-    assert_eq!(released(&run), ["L"]);
+    assert_eq!(released(&run), ["test/L"]);
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn who_gives_up_waiting_for_a_lock_leaves_the_line() {
     let mut run = Run::start(tasks);
     let [(lock, _)] = asked(&run).try_into().unwrap();
     run.fire();
-    assert_eq!(released(&run), ["L"]);
+    assert_eq!(released(&run), ["test/L"]);
     assert_eq!(run.ran(), ["a", "locked", "b"]);
     assert_eq!(run.try_feed(Event::LockGranted { lock }), Err(Stale::Closed));
 }

@@ -174,6 +174,10 @@ async fn write(store: &Postgres, fence: Fence, rows: &Arrays) -> sqlx::Result<BT
         &rows.effect_send_by as _,
         &rows.consumed_idx,
         &rows.consumed,
+        &rows.attributes_idx,
+        &rows.attribute_idx,
+        &rows.attribute_name,
+        &rows.attribute_value,
     )
     .fetch_all(&store.pool)
     .await?;

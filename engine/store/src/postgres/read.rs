@@ -77,6 +77,34 @@ pub(super) async fn list(
     Ok(page)
 }
 
+/// See [`crate::Store::find`].
+pub(super) async fn find(
+    store: &Postgres,
+    namespace: &str,
+    (name, value): (&str, &str),
+    before: Option<InstanceId>,
+    limit: i64,
+) -> Result<Vec<Stored>> {
+    const VERB: &str = "find";
+    let ids = with_retry(VERB, || async {
+        sqlx::query_file_scalar!(
+            "queries/instance_find.sql",
+            namespace,
+            name,
+            value,
+            before.map(|id| id.0),
+            limit
+        )
+        .fetch_all(&store.pool)
+        .await
+    })
+    .await?;
+    let ids: Vec<InstanceId> = ids.into_iter().map(InstanceId).collect();
+    let mut page = load(store, VERB, &ids).await?;
+    page.sort_by_key(|stored| std::cmp::Reverse(stored.instance.id));
+    Ok(page)
+}
+
 /// See [`crate::Store::children`].
 pub(super) async fn children(store: &Postgres, id: InstanceId) -> Result<Vec<InstanceId>> {
     let ids = with_retry("children", || async {

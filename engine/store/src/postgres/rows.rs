@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tenure_machine::instance::{Activity, CallPhase, Effect, Frame};
 use tenure_machine::{Command, Instance, InstanceId, TimerId, Wait, WaitId};
@@ -32,6 +33,8 @@ pub(super) struct Prepared<'a> {
     waits_opened: Vec<&'a Wait>,
     outbox: Vec<(i64, String)>,
     unsettled: BTreeMap<Uuid, (&'static str, &'a Effect)>,
+    /// All attributes, when they changed.
+    attributes: Option<&'a BTreeMap<String, Value>>,
 }
 
 /// Why a checkpoint cannot be written at all.
@@ -84,6 +87,7 @@ impl<'a> Prepared<'a> {
             waits_kept,
             outbox: outbox(instance.revision, commands)?,
             unsettled: unsettled(instance),
+            attributes: commands.iter().rev().find_map(attributes),
         })
     }
 }
@@ -111,6 +115,10 @@ fn token(
         *byte = hashed;
     }
     Ok(Uuid::from_bytes(bytes))
+}
+
+fn attributes(command: &Command) -> Option<&BTreeMap<String, Value>> {
+    if let Command::SetAttributes { attributes } = command { Some(attributes) } else { None }
 }
 
 fn set_timer(command: &Command) -> Option<(TimerId, Timestamp)> {
@@ -268,6 +276,10 @@ pub(super) struct Arrays {
     pub(super) effect_send_by: Vec<jiff_sqlx::Timestamp>,
     pub(super) consumed_idx: Vec<i64>,
     pub(super) consumed: Vec<Uuid>,
+    pub(super) attributes_idx: Vec<i64>,
+    pub(super) attribute_idx: Vec<i64>,
+    pub(super) attribute_name: Vec<String>,
+    pub(super) attribute_value: Vec<String>,
 }
 
 impl Arrays {
@@ -325,6 +337,15 @@ impl Arrays {
         for mail in prepared.consumed {
             self.consumed_idx.push(idx);
             self.consumed.push(*mail);
+        }
+        if let Some(attributes) = prepared.attributes {
+            self.attributes_idx.push(idx);
+            for (name, value) in attributes {
+                self.attribute_idx.push(idx);
+                self.attribute_name.push(name.clone());
+                self.attribute_value
+                    .push(value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+            }
         }
     }
 

@@ -7,8 +7,13 @@ use tenure_machine::{Event, InstanceId};
 use uuid::Uuid;
 
 use super::{Postgres, corrupt, state};
-use crate::port::{NewInstance, Registered, Result, Started, StoredDefinition};
+use crate::port::{Error, NewInstance, Registered, Result, Started, StoredDefinition};
 use crate::sqlstate::with_retry;
+
+const VERB: &str = "start";
+
+/// Void claims of a business key that one start removes before it gives up.
+const VOID_CLAIMS_MAX: usize = 8;
 
 /// Registers; see [`crate::Store::register`].
 pub(super) async fn register(
@@ -70,16 +75,32 @@ fn first_mail(id: InstanceId) -> Uuid {
 
 /// Starts; see [`crate::Store::start`].
 pub(super) async fn start(store: &Postgres, new: &NewInstance, at: Timestamp) -> Result<Started> {
-    const VERB: &str = "start";
+    for _ in 0..VOID_CLAIMS_MAX {
+        if insert(store, new, at).await? {
+            return Ok(Started::New);
+        }
+        if let Some(started) = existing(store, new).await? {
+            return Ok(started);
+        }
+        // The start key is free, so the business key is not.
+        if let Some(taken) = claimant(store, new).await? {
+            return Ok(Started::BusinessKeyTaken(taken));
+        }
+    }
+    let source = Box::new(std::io::Error::other("the business key is fought over"));
+    Err(Error::Retry { verb: VERB, source })
+}
+
+/// The statement; whether it created the instance.
+async fn insert(store: &Postgres, new: &NewInstance, at: Timestamp) -> Result<bool> {
     let identity = &new.instance.identity;
     let input = serde_json::to_string(&new.instance.input).map_err(|e| corrupt(VERB, e))?;
     let state = state::write(&new.instance).map_err(|e| corrupt(VERB, e))?;
     let body = serde_json::to_string(&Event::Started).map_err(|e| corrupt(VERB, e))?;
-    let bucket = Bucket::of(&identity.namespace, &identity.start_key).as_i32();
     let won = with_retry(VERB, || async {
         sqlx::query_file!(
             "queries/start.sql",
-            bucket,
+            key_bucket(new),
             identity.namespace,
             identity.definition,
             identity.start_key,
@@ -97,38 +118,80 @@ pub(super) async fn start(store: &Postgres, new: &NewInstance, at: Timestamp) ->
             first_mail(new.instance.id),
             state,
             body,
+            new.claims_key,
         )
         .execute(&store.pool)
         .await
     })
     .await?
     .rows_affected();
-    if won > 0 { Ok(Started::New) } else { existing(store, new, bucket).await }
+    Ok(won > 0)
 }
 
-/// Whose key it is. Our own instance that has not moved yet is the success of a start whose answer was
-/// lost.
-async fn existing(store: &Postgres, new: &NewInstance, bucket: i32) -> Result<Started> {
+/// Whose start key it is, if anybody's. Our own instance that has not moved yet is the success of a
+/// start whose answer was lost.
+async fn existing(store: &Postgres, new: &NewInstance) -> Result<Option<Started>> {
     let identity = &new.instance.identity;
-    with_retry("start", || async {
+    with_retry(VERB, || async {
         let row = sqlx::query_file!(
             "queries/start_existing.sql",
-            bucket,
+            key_bucket(new),
             identity.namespace,
             identity.definition,
             identity.start_key
         )
-        .fetch_one(&store.pool)
+        .fetch_optional(&store.pool)
         .await?;
+        let Some(row) = row else { return Ok(None) };
         let id = InstanceId(row.instance_id);
         if row.fingerprint != new.fingerprint {
-            return Ok(Started::KeyReused(id));
+            return Ok(Some(Started::KeyReused(id)));
         }
         let unmoved =
             sqlx::query_file_scalar!("queries/start_unmoved.sql", id.bucket().as_i32(), id.0)
                 .fetch_one(&store.pool)
                 .await?;
-        if id == new.instance.id && unmoved { Ok(Started::New) } else { Ok(Started::Existing(id)) }
+        let ours = id == new.instance.id && unmoved;
+        Ok(Some(if ours { Started::New } else { Started::Existing(id) }))
     })
     .await
+}
+
+/// The live instance that has the business key. A void claim is removed on the way.
+async fn claimant(store: &Postgres, new: &NewInstance) -> Result<Option<InstanceId>> {
+    let identity = &new.instance.identity;
+    let bucket = new.instance.id.bucket().as_i32();
+    with_retry(VERB, || async {
+        let row = sqlx::query_file!(
+            "queries/claim_read.sql",
+            bucket,
+            identity.namespace,
+            identity.definition,
+            identity.business_key
+        )
+        .fetch_optional(&store.pool)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        if row.lives {
+            return Ok(Some(InstanceId(row.instance_id)));
+        }
+        sqlx::query_file!(
+            "queries/claim_void.sql",
+            bucket,
+            identity.namespace,
+            identity.definition,
+            identity.business_key,
+            row.instance_id
+        )
+        .execute(&store.pool)
+        .await?;
+        Ok(None)
+    })
+    .await
+}
+
+/// The bucket of the start key, which need not be that of the instance.
+fn key_bucket(new: &NewInstance) -> i32 {
+    let identity = &new.instance.identity;
+    Bucket::of(&identity.namespace, &identity.start_key).as_i32()
 }

@@ -132,7 +132,7 @@ pub(crate) fn pending(key: &str, at: Timestamp) -> NewInstance {
         cancelling: None,
         attributes: BTreeMap::new(),
     };
-    NewInstance { instance, fingerprint: "f1".to_owned() }
+    NewInstance { instance, fingerprint: "f1".to_owned(), claims_key: false }
 }
 
 /// A child of `parent` that it awaits.

@@ -6,6 +6,7 @@
 
 mod checkpoint;
 mod doctor;
+mod extension;
 mod kit;
 mod lease;
 mod meeting;

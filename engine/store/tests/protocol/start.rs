@@ -28,7 +28,9 @@ async fn a_start_key_decides_once_under_concurrency() {
             (_, Started::Existing(id)) => {
                 answered.insert(id);
             }
-            (_, Started::KeyReused(id)) => panic!("{id} was started with an equal request"),
+            (_, Started::KeyReused(id) | Started::BusinessKeyTaken(id)) => {
+                panic!("{id} was started with an equal request")
+            }
         }
     }
     assert_eq!(created.len(), 1);

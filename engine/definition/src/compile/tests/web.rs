@@ -169,13 +169,13 @@ fn mistakes_of_authentication_are_found() {
     };
     check(&auth("{}"), &[("missing-field", 8, 27)]);
     check(&auth("{use: nobody}"), &[("unknown-reference", 8, 33)]);
-    check(&auth("{basic: {use: nothing}}"), &[("unknown-reference", 8, 41)]);
+    check(&auth("{basic: {use: nothing}}"), &[("unknown-secret", 8, 41)]);
     check(&auth("{basic: {username: a}}"), &[("missing-field", 8, 35)]);
     check(&auth("{basic: {username: a, password: b, pass: c}}"), &[("unknown-field", 8, 62)]);
     check(&auth("{bearer: {token: a}, basic: {use: b}}"), &[("bad-value", 8, 48)]);
     check(&auth("{certificate: {use: b}}"), &[("refused", 8, 28)]);
     check(&auth("{digest: {use: b}}"), &[("refused", 8, 28)]);
-    check(&auth("{bearer: {token: '${ $secrets.gone }'}}"), &[("unknown-reference", 8, 57)]);
+    check(&auth("{bearer: {token: '${ $secrets.gone }'}}"), &[("unknown-secret", 8, 57)]);
     check(
         &auth("{oauth2: {authority: 'https://x', grant: authorization_code}}"),
         &[("refused", 8, 68)],
@@ -193,9 +193,9 @@ fn mistakes_of_authentication_are_found() {
 #[test]
 fn secrets_that_are_not_listed_are_found() {
     let input = |from: &str| format!("do:\n  - a: {{wait: PT1S, input: {{from: '{from}'}}}}\n");
-    check(&input("{a: $secrets.mine}"), &[("unknown-reference", 2, 49)]);
-    check(&input("{a: $secrets[\"mine\"]}"), &[("unknown-reference", 2, 50)]);
-    check(&input("\"\\($secrets.mine)\""), &[("unknown-reference", 2, 48)]);
+    check(&input("{a: $secrets.mine}"), &[("unknown-secret", 2, 49)]);
+    check(&input("{a: $secrets[\"mine\"]}"), &[("unknown-secret", 2, 50)]);
+    check(&input("\"\\($secrets.mine)\""), &[("unknown-secret", 2, 48)]);
     check(&input("\"$secrets.mine\""), &[]);
     check(&format!("use: {{secrets: [mine]}}\n{}", input("$secrets.mine.x")), &[]);
 }
