@@ -116,8 +116,9 @@ impl Compiler<'_, '_> {
         let often = manifest.class == EffectClass::AtLeastOnce;
         if manifest.money && (often || declared == Some(EffectClass::AtLeastOnce)) {
             let message = format!("{} moves money, and so never at least once", manifest.name);
+            let place = if often { &function.at } else { at };
             self.report
-                .error("unsafe-money", at, message)
+                .error("unsafe-money", place, message)
                 .label("it could be charged twice")
                 .help("use a function that takes a key or can be looked up");
             return;
