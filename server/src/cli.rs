@@ -14,9 +14,9 @@ use crate::{database, dev, logging, serve};
 
 mod definition;
 mod doctor;
+mod explain;
 mod fmt;
 mod graph;
-mod explain;
 mod license;
 mod migrate;
 mod read;

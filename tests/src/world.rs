@@ -90,7 +90,12 @@ fn simple(random: &mut Random, number: u32) -> Map<String, Value> {
         0..=2 => json!({ "set": { "n": number, "seen": "${ $context }" } }),
         3..=11 => {
             let class = random.pick(&["keyed", "natural", "lookup", "once", "often"]);
-            json!({ "call": format!("world.{class}:1.0.0@default"), "with": { "n": number } })
+            let mut call =
+                json!({ "call": format!("world.{class}:1.0.0@default"), "with": { "n": number } });
+            if *class == "often" {
+                call["metadata"] = json!({ "effect": "at-least-once" });
+            }
+            call
         }
         12..=15 => json!({ "wait": { "seconds": 5 } }),
         16..=19 => json!({ "listen": { "to": { "one": {

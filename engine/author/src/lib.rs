@@ -3,8 +3,8 @@
 //! Each tool is a library function that takes texts and plans and gives text or data; the command
 //! line only reads files and prints. Nothing here is needed to run an instance.
 
+pub mod explain;
 pub mod format;
 pub mod graph;
-pub mod schema;
 pub mod scenario;
-pub mod explain;
+pub mod schema;

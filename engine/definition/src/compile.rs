@@ -19,8 +19,10 @@ use crate::read::{Node, read};
 use crate::source::Lines;
 use crate::{Diagnostics, Source};
 
+mod auth;
 mod call;
 mod digest;
+mod effect;
 mod event;
 mod flow;
 mod human;
@@ -30,6 +32,8 @@ mod name;
 mod recovery;
 mod schedule;
 mod task;
+mod weave;
+mod web;
 
 pub(crate) use name::GLOBALS;
 use name::{Position, Variables};
@@ -107,6 +111,7 @@ struct Compiler<'c, 'n> {
     task_names: BTreeSet<String>,
     /// Slots are taken in document order before a task's children are compiled.
     tasks: Vec<Option<Task>>,
+    weave: weave::Weave<'c, 'n>,
 }
 
 impl<'c, 'n> Compiler<'c, 'n> {
@@ -118,6 +123,11 @@ impl<'c, 'n> Compiler<'c, 'n> {
     ) -> Self {
         let mut found = name::Found::default();
         found.block(&definition.body);
+        found.block(&definition.uses.functions);
+        for extension in &definition.uses.extensions {
+            found.block(&extension.before);
+            found.block(&extension.after);
+        }
         Self {
             catalog,
             lines,
@@ -126,6 +136,7 @@ impl<'c, 'n> Compiler<'c, 'n> {
             bound: found.variables,
             task_names: found.tasks,
             tasks: Vec::new(),
+            weave: weave::Weave::new(&definition.uses),
         }
     }
 
@@ -137,6 +148,7 @@ impl<'c, 'n> Compiler<'c, 'n> {
             definition.timeout.and_then(|timeout| self.timeout(timeout, Position::Start, &none));
         let extensions = self.extensions(&definition.metadata);
         let schedule = definition.schedule.as_ref().map(|schedule| self.schedule(schedule));
+        self.weave(&definition.body, root);
         self.check_uses();
         let body = self.block(&definition.body, None, &none);
         if self.report.has_errors() {

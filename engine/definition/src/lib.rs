@@ -25,6 +25,7 @@ pub mod source;
 pub mod template;
 pub mod time;
 pub mod tree;
+pub mod uri;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use plan::{Plan, Task, TaskId, TaskKind};

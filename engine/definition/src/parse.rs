@@ -17,6 +17,8 @@ mod metadata;
 mod recovery;
 mod schedule;
 mod task;
+mod uses;
+pub(crate) mod web;
 
 use model::{Data, Definition, Timeout, Uses};
 
@@ -143,7 +145,8 @@ impl Parser<'_> {
             match self.text(&entry.node, key) {
                 Some(text) if text != only => {
                     let what = format!("evaluate.{key}: {text}");
-                    self.not_yet(&entry.node.at, &what, &format!("use `{only}`, the default"));
+                    let why = "expressions are jq in strict mode, so that each means one thing";
+                    self.refuse(&entry.node.at, &what, why, &format!("use `{only}`, the default"));
                 }
                 _ => {}
             }
@@ -184,27 +187,8 @@ impl Parser<'_> {
                 uses.secrets.extend(self.text(item, "a secret's name").map(str::to_owned));
             }
         }
-        uses.functions =
-            self.named(node, "functions").iter().map(|entry| entry.key.as_str()).collect();
-        self.uses_later(node);
+        self.uses_tasks(node, &mut uses);
         uses
-    }
-
-    fn uses_later(&mut self, node: &Node) {
-        let later = [
-            (
-                "functions",
-                "call functions of the default catalog, like `zuora.createOrder:1@default`",
-            ),
-            ("extensions", "write the tasks where they should run"),
-            ("authentications", "configure a connection; the functions of the catalog use it"),
-            ("catalogs", "only the catalog `default` exists; its functions ship with the server"),
-        ];
-        for (key, instead) in later {
-            if let Some(entry) = node.get(key) {
-                self.not_yet(&entry.at, &format!("use.{key}"), instead);
-            }
-        }
     }
 
     /// The entries of an object of `use`; none when it is absent or no object.
@@ -239,12 +223,13 @@ impl Parser<'_> {
             && text.split(':').next() != Some("json")
         {
             let what = format!("the schema format {text}");
-            self.not_yet(&format.node.at, &what, "use JSON Schema (`json`)");
+            let why = "values of a workflow are JSON";
+            self.refuse(&format.node.at, &what, why, "use JSON Schema (`json`)");
             return None;
         }
         if let Some(resource) = node.get("resource") {
-            let instead = "write the schema under `document`; a definition must not change with a file elsewhere";
-            self.not_yet(&resource.at, "schema.resource", instead);
+            let why = "a definition must not change with a file elsewhere";
+            self.refuse(&resource.at, "schema.resource", why, "write the schema under `document`");
             return None;
         }
         self.required(node, "document", "a schema")

@@ -222,7 +222,8 @@ pub struct Extension {
 }
 
 /// Where to go after a task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Flow {
     /// The next task of the block, or the end of the scope.
     Continue,
@@ -274,12 +275,15 @@ pub enum TaskKind {
 /// A call of a catalog function, with its manifest pinned.
 #[derive(Debug)]
 pub struct Call {
-    /// The function's contract at registration.
+    /// The function's contract at registration. Of `http` and `openapi` the effect class is that of
+    /// this call: by its method, or as the author declared it.
     pub function: Manifest,
     /// Compiled input schema of the function.
     pub input: Schema,
     /// `with`.
     pub with: Template,
+    /// The scheme of its authentication, for `$authorization`.
+    pub scheme: Option<&'static str>,
     /// `metadata.idempotencyKey`: replaces the derived effect key by one the author computes
     /// (hashed into a UUID together with namespace and function).
     pub idempotency_key: Option<Expression>,

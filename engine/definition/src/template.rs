@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::expression::{Expression, Scope};
+use crate::uri::UriTemplate;
 
 /// A value that is completed when it is needed.
 #[derive(Debug)]
@@ -13,6 +14,8 @@ pub enum Template {
     Expression(Expression),
     /// Text around `${ }`: interpolated; strings verbatim, other values as compact JSON.
     Text(Vec<Piece>),
+    /// A URI with fields of the input in it; only where the language has URI templates.
+    Uri(UriTemplate),
     /// An array with expressions below.
     Array(Vec<Self>),
     /// An object with expressions below.
@@ -32,7 +35,7 @@ impl Template {
     /// Completes the value. Expressions found in *results* are never evaluated.
     ///
     /// # Errors
-    /// As [`Expression::eval`].
+    /// As [`Expression::eval`] and [`UriTemplate::expand`].
     pub fn eval(&self, input: &Value, scope: &dyn Scope) -> Result<Value, String> {
         match self {
             Self::Constant(value) => Ok(value.clone()),
@@ -53,6 +56,7 @@ impl Template {
                 }
                 Ok(Value::String(text))
             }
+            Self::Uri(template) => template.expand(input).map(Value::String),
             Self::Array(items) => items.iter().map(|item| item.eval(input, scope)).collect(),
             Self::Object(fields) => {
                 let field = |(key, value): &(String, Self)| {
@@ -68,7 +72,11 @@ impl Template {
     pub fn constant(&self) -> Option<&Value> {
         match self {
             Self::Constant(value) => Some(value),
-            Self::Expression(_) | Self::Text(_) | Self::Array(_) | Self::Object(_) => None,
+            Self::Expression(_)
+            | Self::Text(_)
+            | Self::Uri(_)
+            | Self::Array(_)
+            | Self::Object(_) => None,
         }
     }
 }

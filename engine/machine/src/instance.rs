@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tenure_adapter::Problem;
 use tenure_definition::TaskId;
+use tenure_definition::plan::Flow;
 use uuid::Uuid;
 
 use crate::{CallId, FrameId, InstanceId, LockId, TimerId, WaitId};
@@ -140,6 +141,10 @@ pub struct Frame {
     /// The lock of `metadata.exclusive`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock: Option<Lock>,
+    /// The extensions of the task that apply and whose `after` is still to come, as indexes into
+    /// the plan's list, outermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extended: Vec<usize>,
     /// How far it is.
     pub activity: Activity,
 }
@@ -216,7 +221,8 @@ pub enum Activity {
         /// `$context` inside: the caller's, and what the function exports. Dropped at its end.
         context: Value,
     },
-    /// A task that entries of `use.extensions` extend.
+    /// A part of an entry of `use.extensions` that extends the task; the task itself has not begun,
+    /// or is over.
     Extended {
         /// Which entry of the plan's list is at work.
         extension: usize,
@@ -279,18 +285,18 @@ pub struct Turn {
     pub item: Value,
 }
 
-/// Which part of an extended task runs.
+/// Which part of an extension runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "phase", rename_all = "snake_case")]
 pub enum ExtendedPhase {
     /// `before`.
     Before,
-    /// The task itself.
-    Task,
-    /// `after`; the output of the task is kept meanwhile.
+    /// `after`; what the task has given is kept meanwhile.
     After {
-        /// The output.
+        /// The transformed output of the task.
         output: Value,
+        /// Where it leads, when not by its own `then`.
+        flow: Option<Flow>,
     },
 }
 

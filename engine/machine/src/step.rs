@@ -6,6 +6,7 @@
 //! `try` that catches them; `scope` gives expressions their variables.
 
 mod call;
+mod extend;
 mod fail;
 mod human;
 mod listen;

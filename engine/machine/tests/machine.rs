@@ -31,3 +31,5 @@ mod lifecycle;
 mod listen;
 #[path = "machine/start.rs"]
 mod start;
+#[path = "machine/weave.rs"]
+mod weave;

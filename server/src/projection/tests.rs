@@ -29,6 +29,7 @@ fn stored(status: Status, activities: Vec<Activity>) -> Stored {
                 timeout: None,
                 late: None,
                 lock: None,
+                extended: Vec::new(),
                 activity,
             };
             (FrameId(i64::try_from(index).unwrap()), frame)

@@ -1,16 +1,33 @@
 //! Calls: the function of the catalog, and its arguments against the manifest.
 
 use serde_json::{Value, json};
-use tenure_adapter::{Manifest, ResolveError};
+use tenure_adapter::{EffectClass, Manifest, ResolveError};
 
 use super::Compiler;
+use super::effect::Effect;
 use super::name::{Position, Variables};
 use crate::builtin;
 use crate::diagnostic::did_you_mean;
-use crate::plan::{Call, TaskKind};
+use crate::parse::model;
+use crate::plan::{Call, TaskId, TaskKind};
 use crate::read::Node;
 use crate::schema::Schema;
 use crate::template::Template;
+
+/// The arguments of a call.
+pub(super) struct Arguments {
+    pub(super) with: Template,
+    /// The scheme of its authentication.
+    pub(super) scheme: Option<&'static str>,
+    /// The class of the effect, where the call decides it and not the function.
+    pub(super) class: Option<EffectClass>,
+}
+
+impl Arguments {
+    fn plain(with: Template) -> Self {
+        Self { with, scheme: None, class: None }
+    }
+}
 
 impl<'n> Compiler<'_, 'n> {
     /// A call of a catalog function with arguments that are computed as a whole.
@@ -23,11 +40,13 @@ impl<'n> Compiler<'_, 'n> {
                 .help("write a list of tasks with a `call` in it");
             return None;
         }
+        self.check_effect(&manifest, function, None, &Effect::Silent);
         let input = self.input_schema(&manifest, function)?;
         Some(TaskKind::Call(Box::new(Call {
             function: manifest,
             input,
             with,
+            scheme: None,
             idempotency_key: None,
         })))
     }
@@ -49,11 +68,23 @@ impl<'n> Compiler<'_, 'n> {
 
     pub(super) fn call(
         &mut self,
+        task: &model::Task<'n>,
+        own: TaskId,
         function: &'n Node,
         with: Option<&'n Node>,
-        idempotency_key: Option<&'n Node>,
         variables: &Variables,
     ) -> Option<TaskKind> {
+        let key = task.own.idempotency_key;
+        if let Some(called) = function.text().and_then(|name| self.weave.function(name)) {
+            self.no_effect(task, "the calls inside the function have their own");
+            if let Some(key) = key {
+                let message = "a function of the definition has no idempotency key";
+                self.report
+                    .error("unknown-field", &key.at, message)
+                    .help("give one to each call inside it that needs one");
+            }
+            return self.function_call(called, with, own, variables);
+        }
         if let Some(own) = self.engine_call(function, with, variables) {
             return own;
         }
@@ -63,16 +94,17 @@ impl<'n> Compiler<'_, 'n> {
         {
             return self.human(manifest, function, with, variables);
         }
-        let template = match with {
-            Some(node) => self.template(node, Position::Arguments, variables),
-            None => Some(Template::Constant(json!({}))),
-        };
-        let idempotency_key =
-            idempotency_key.map(|node| self.expression(node, Position::Body, variables));
-        let manifest = manifest?;
+        let effect = self.effect(task);
+        let idempotency_key = key.map(|node| self.expression(node, Position::Body, variables));
+        let arguments = self.call_arguments(function, with, &effect, variables);
+        let mut manifest = manifest?;
+        let arguments = arguments?;
+        match arguments.class {
+            Some(class) => manifest.class = class,
+            None => self.check_effect(&manifest, function, Some(task), &effect),
+        }
         let input = self.input_schema(&manifest, function)?;
-        let with_template = template?;
-        self.arguments(&manifest, &input, &with_template, with.unwrap_or(function));
+        self.arguments(&manifest, &input, &arguments.with, with.unwrap_or(function));
         let idempotency_key = match idempotency_key {
             Some(key) => Some(key?),
             None => None,
@@ -80,18 +112,32 @@ impl<'n> Compiler<'_, 'n> {
         Some(TaskKind::Call(Box::new(Call {
             function: manifest,
             input,
-            with: with_template,
+            with: arguments.with,
+            scheme: arguments.scheme,
             idempotency_key,
         })))
+    }
+
+    fn call_arguments(
+        &mut self,
+        function: &'n Node,
+        with: Option<&'n Node>,
+        effect: &Effect,
+        variables: &Variables,
+    ) -> Option<Arguments> {
+        let Some(with) = with else {
+            return Some(Arguments::plain(Template::Constant(json!({}))));
+        };
+        match function.text() {
+            Some("http") => self.http(with, effect, variables),
+            Some("openapi") => self.openapi(with, effect, variables),
+            _ => self.template(with, Position::Arguments, variables).map(Arguments::plain),
+        }
     }
 
     fn function(&mut self, node: &Node) -> Option<Manifest> {
         let reference = node.text()?;
         let name = reference.split([':', '@']).next().unwrap_or(reference);
-        if self.uses.functions.contains(&reference) {
-            // `use.functions` as a whole was refused already.
-            return None;
-        }
         let known = if builtin::has(name) { builtin::catalog() } else { self.catalog };
         let error = match known.resolve(reference) {
             Ok(manifest) => return Some(manifest.clone()),
@@ -99,8 +145,9 @@ impl<'n> Compiler<'_, 'n> {
         };
         match error {
             ResolveError::UnknownName { near } => {
+                let own = self.uses.functions.iter().map(|task| task.entry.key.as_str());
                 let known = self.catalog.functions().chain(builtin::catalog().functions());
-                let known = known.map(|manifest| manifest.name.as_str());
+                let known = known.map(|manifest| manifest.name.as_str()).chain(own);
                 let help = did_you_mean(name, known).or_else(|| {
                     (!near.is_empty()).then(|| format!("the catalog has {}", near.join(", ")))
                 });
@@ -171,7 +218,7 @@ impl<'n> Compiler<'_, 'n> {
 fn known(template: &Template, pointer: &str, computed: &mut Vec<String>) -> Value {
     match template {
         Template::Constant(value) => value.clone(),
-        Template::Expression(_) | Template::Text(_) => {
+        Template::Expression(_) | Template::Text(_) | Template::Uri(_) => {
             computed.push(pointer.to_owned());
             Value::Null
         }

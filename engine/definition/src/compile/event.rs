@@ -148,6 +148,7 @@ impl<'n> Compiler<'_, 'n> {
                     Template::Constant(value) => Some(Matcher::Equal(value)),
                     computed @ (Template::Expression(_)
                     | Template::Text(_)
+                    | Template::Uri(_)
                     | Template::Array(_)
                     | Template::Object(_)) => Some(Matcher::Computed(computed)),
                 }

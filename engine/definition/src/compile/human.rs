@@ -64,6 +64,6 @@ fn constant<'t>(template: &'t Template, name: &str) -> Option<&'t Value> {
         Template::Object(fields) => {
             fields.iter().find(|(field, _)| field == name).and_then(|(_, value)| value.constant())
         }
-        Template::Expression(_) | Template::Text(_) | Template::Array(_) => None,
+        Template::Expression(_) | Template::Text(_) | Template::Uri(_) | Template::Array(_) => None,
     }
 }

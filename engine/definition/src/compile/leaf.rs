@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::name::{Position, Variables, where_known};
 use super::{Compiler, GLOBALS};
-use crate::diagnostic::Place;
+use crate::diagnostic::{Place, did_you_mean};
 use crate::expression::scan::{Part, split};
 use crate::expression::{Expression, Fault, Outputs};
 use crate::parse::model::{Data, Timeout};
@@ -153,6 +153,19 @@ impl Compiler<'_, '_> {
         };
         let at = locate(self.lines, node, range);
         self.report.warning(code, &at, message).help(help);
+    }
+
+    /// Whether `use.secrets` lists a secret; reports when not.
+    pub(super) fn knows_secret(&mut self, name: &str, at: &Place) -> bool {
+        let uses = self.uses;
+        let known = uses.secrets.iter().any(|known| known == name);
+        if !known {
+            let near = did_you_mean(name, uses.secrets.iter().map(String::as_str));
+            self.report
+                .error("unknown-secret", at, format!("`use.secrets` does not list `{name}`"))
+                .help(near.unwrap_or_else(|| "list it under `use.secrets`".to_owned()));
+        }
+        known
     }
 
     fn fault(&mut self, at: &Place, source: &str, fault: Fault) {
@@ -304,7 +317,7 @@ impl Compiler<'_, '_> {
             }
             names.push(candidate);
         }
-        let help = crate::diagnostic::did_you_mean(name, names.iter().copied());
+        let help = did_you_mean(name, names.iter().copied());
         self.report
             .error("unknown-reference", &node.at, format!("`use.{section}` has no `{name}`"))
             .help(help.unwrap_or_else(|| format!("define it under `use.{section}`")));

@@ -114,7 +114,7 @@ pub(super) fn where_known(name: &str) -> &'static str {
     match name {
         "output" => "`$output` exists in `export.as` only; elsewhere the output is `.`",
         "secrets" => {
-            "secrets are given to `input.from` and to the arguments of calls only, so that they are not stored"
+            "secrets are given to `input.from` and to what adapters are called with, so that they are not stored"
         }
         "input" => "`$input` exists once `input.from` has run; here the raw input is `.`",
         "context" | "task" | "authorization" => "it exists inside tasks only",
@@ -184,6 +184,15 @@ pub(super) fn blocks<'t, 'n>(kind: &'t Kind<'n>) -> Vec<&'t [Task<'n>]> {
         | Kind::Wait(_)
         | Kind::Refused => Vec::new(),
     }
+}
+
+/// The tasks right inside a task, those that undo it included.
+pub(super) fn inner<'t, 'n>(task: &'t Task<'n>) -> impl Iterator<Item = &'t Task<'n>> {
+    let undo = match &task.own.compensate {
+        Some(Compensate::Tasks(tasks)) => tasks.as_slice(),
+        Some(Compensate::Function(_)) | None => &[],
+    };
+    blocks(&task.kind).into_iter().flatten().chain(undo)
 }
 
 /// The number of tasks in a block, with all below.

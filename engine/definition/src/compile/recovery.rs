@@ -92,5 +92,7 @@ impl<'n> Compiler<'_, 'n> {
         for (_, after) in &uses.timeouts {
             self.duration(after, Position::Body, &caught);
         }
+        self.check_policies(&caught);
+        self.check_woven();
     }
 }

@@ -19,7 +19,8 @@ impl<'n> Compiler<'_, 'n> {
         let every = self.interval(schedule.every);
         let after = self.fixed(schedule.after);
         let cron = schedule.cron.and_then(|node| self.cron(node));
-        let policy = schedule.policy.map_or_else(Policy::default, |node| self.policy(node));
+        let policy =
+            schedule.policy.map_or_else(Policy::default, |node| self.schedule_policy(node));
         Schedule { every, cron, after, on, read: schedule.read, policy }
     }
 
@@ -74,7 +75,7 @@ impl<'n> Compiler<'_, 'n> {
     }
 
     /// `metadata.schedule`.
-    fn policy(&mut self, node: &Node) -> Policy {
+    fn schedule_policy(&mut self, node: &Node) -> Policy {
         let mut policy = Policy::default();
         if !self.known(node, "metadata.schedule", &["overlap", "catchUp", "dst", "jitter"]) {
             return policy;

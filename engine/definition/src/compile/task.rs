@@ -40,7 +40,7 @@ impl<'n> Compiler<'_, 'n> {
         let mut names = Vec::with_capacity(tasks.len());
         for task in tasks {
             names.push((task.entry.key.as_str(), id(slot)));
-            slot += name::count(std::slice::from_ref(task));
+            slot += name::count(std::slice::from_ref(task)) + self.weave.added(task);
         }
         let siblings = Siblings { names, branches };
         let mut following = siblings.names.iter().skip(1).map(|(_, id)| *id);
@@ -48,6 +48,11 @@ impl<'n> Compiler<'_, 'n> {
             let next = following.next().filter(|_| !branches);
             self.task(task, parent, next, &siblings, variables);
         }
+        // Instances keep task ids: a wrong one would run another task.
+        assert!(
+            slot == self.tasks.len() || self.report.has_errors(),
+            "a block has as many tasks as were counted for it"
+        );
         siblings.names.iter().map(|(_, id)| *id).collect()
     }
 
@@ -71,6 +76,7 @@ impl<'n> Compiler<'_, 'n> {
         let timeout =
             task.timeout.and_then(|timeout| self.timeout(timeout, Position::Body, variables));
         let then = task.then.and_then(|node| self.flow(node, siblings)).unwrap_or(Flow::Continue);
+        let extensions = self.extensions_of(task, own);
         let exclusive =
             task.own.exclusive.and_then(|node| self.template(node, Position::Body, variables));
         let expect =
@@ -92,7 +98,7 @@ impl<'n> Compiler<'_, 'n> {
             then,
             definition: node.to_json(),
             metadata: task.metadata.map_or(Value::Null, Node::to_json),
-            extensions: Vec::new(),
+            extensions,
             exclusive,
             compensate,
             expect,
@@ -142,9 +148,12 @@ impl<'n> Compiler<'_, 'n> {
         siblings: &Siblings<'_>,
         variables: &Variables,
     ) -> Option<TaskKind> {
+        if !matches!(task.kind, model::Kind::Call { .. }) {
+            self.no_effect(task, "this task calls nothing");
+        }
         match &task.kind {
             model::Kind::Call { function, with } => {
-                self.call(function, *with, task.own.idempotency_key, variables)
+                self.call(task, own, function, *with, variables)
             }
             model::Kind::Do(body) => Some(TaskKind::Do(self.block(body, Some(own), variables))),
             model::Kind::Emit(with) => {
@@ -178,14 +187,14 @@ impl<'n> Compiler<'_, 'n> {
         own: TaskId,
         variables: &Variables,
     ) -> Option<TaskKind> {
-        let items = match &looped.items.value {
+        let items = looped.items.and_then(|items| match &items.value {
             Yaml::Text(_) => {
-                self.expression(looped.items, Position::Body, variables).map(Template::Expression)
+                self.expression(items, Position::Body, variables).map(Template::Expression)
             }
             Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::List(_) | Yaml::Map(_) => {
-                self.template(looped.items, Position::Body, variables)
+                self.template(items, Position::Body, variables)
             }
-        };
+        });
         let inside = variables.with([&looped.each, &looped.at]);
         let condition = looped.condition.map(|node| self.expression(node, Position::Body, &inside));
         let body = self.block(&looped.body, Some(own), &inside);

@@ -7,6 +7,8 @@ use super::*;
 use crate::plan::{Flow, Strategy, TaskKind};
 
 mod upstream;
+mod weave;
+mod web;
 
 /// A catalog with one function.
 fn catalog() -> Catalog {
@@ -40,7 +42,22 @@ fn catalog() -> Catalog {
         settle_ms: 0,
         retry: RetryDefault { retries_max: 0, delay_ms: 0 },
     };
-    Catalog::new([manifest]).with_format("country", |text| text.len() == 2)
+    let other = |name: &str, class, money| Manifest {
+        name: name.to_owned(),
+        input: json!({"type": "object"}),
+        class,
+        money,
+        ..manifest.clone()
+    };
+    let more = [
+        other("http", EffectClass::AtMostOnce, false),
+        other("openapi", EffectClass::AtMostOnce, false),
+        other("shop.mail", EffectClass::AtLeastOnce, false),
+        other("shop.pay", EffectClass::AtLeastOnce, true),
+        other("shop.charge", EffectClass::Lookup, true),
+    ];
+    Catalog::new(more.into_iter().chain([manifest.clone()]))
+        .with_format("country", |text| text.len() == 2)
 }
 
 fn run(text: &str) -> Result<(Plan, Diagnostics), Diagnostics> {
@@ -232,7 +249,6 @@ fn mistakes_of_tasks_are_found() {
     check("do:\n  - a: {listen: {to: {any: []}}}\n", &[]);
     check("do:\n  - a: {listen: {to: {all: []}}}\n", &[("bad-value", 2, 28)]);
     check("do:\n  - a: {run: {shell: {command: ls}}}\n", &[("refused", 2, 15)]);
-    check("do:\n  - a: {call: http, with: {method: get}}\n", &[("not-supported-yet", 2, 15)]);
     check("do:\n  - a: {call: 'https://x.example/f.yaml'}\n", &[("refused", 2, 15)]);
     check(
         "do:\n  - a: {fork: {branches: [{x: {set: {b: 1}, then: y}}, {y: {wait: PT1S}}]}}\n",
@@ -289,6 +305,7 @@ fn variables_live_only_in_their_scope() {
     check(&task("if: $context"), &[]);
     check(&task("if: $input.a"), &[("variable-out-of-scope", 2, 26)]);
     check(&task("input: {from: $input.a}"), &[("variable-out-of-scope", 2, 36)]);
+    check(&format!("use: {{secrets: [a]}}\n{}", task("input: {from: '{a: $secrets.a}'}")), &[]);
     check(&task("input: {from: '{a: $secrets.a}'}"), &[("unknown-secret", 2, 50)]);
     check(&task("output: {as: $output.a}"), &[("variable-out-of-scope", 2, 35)]);
     check(&task("export: {as: '$context + $output'}"), &[]);

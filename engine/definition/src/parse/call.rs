@@ -5,15 +5,31 @@ use super::model::Kind;
 use crate::read::{Node, Yaml};
 
 /// Protocols the language calls by a word of its own.
-const PROTOCOLS: [&str; 6] = ["asyncapi", "grpc", "http", "openapi", "a2a", "mcp"];
+pub(super) const PROTOCOLS: [&str; 6] = ["asyncapi", "grpc", "http", "openapi", "a2a", "mcp"];
 
 impl Parser<'_> {
     pub(super) fn call<'n>(&mut self, node: &'n Node, task: &'n Node) -> Kind<'n> {
         let Some(name) = self.text(node, "call") else { return Kind::Refused };
-        let with = task.get("with").map(|entry| &entry.node);
+        match name {
+            "http" => return self.http(node, task),
+            "openapi" => return self.openapi(node, task),
+            _ => {}
+        }
         if PROTOCOLS.contains(&name) {
-            let instead = "call a function of the catalog, like `zuora.createOrder:1@default`";
-            self.not_yet(&node.at, &format!("call: {name}"), instead);
+            let why = "the server speaks HTTP to other systems, and functions of its catalog";
+            let instead = match name {
+                "asyncapi" => "use `emit` and `listen`, or write an adapter for the broker",
+                "grpc" => "use `call: http` where the service has a gateway, or write an adapter",
+                _ => "use `call: http`, or write an adapter",
+            };
+            self.refuse(&node.at, &format!("call: {name}"), why, instead);
+            return Kind::Refused;
+        }
+        let bare = name.split([':', '@']).next().unwrap_or(name);
+        if PROTOCOLS.contains(&bare) && !name.contains("://") {
+            self.report
+                .error("bad-value", &node.at, format!("`{bare}` has no versions to choose from"))
+                .help(format!("write `call: {bare}`"));
             return Kind::Refused;
         }
         if name.contains("://") {
@@ -21,6 +37,7 @@ impl Parser<'_> {
             self.refuse(&node.at, "a call by URL", why, "call a function of the default catalog");
             return Kind::Refused;
         }
+        let with = task.get("with").map(|entry| &entry.node);
         match with.map(|with| (&with.value, with)) {
             None | Some((Yaml::Map(_), _)) => {}
             // `with` may be one expression that gives the whole object.

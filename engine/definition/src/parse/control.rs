@@ -9,7 +9,9 @@ impl Parser<'_> {
         let body = self.required(task, "do", "for").map(|node| self.block(node, "do"));
         let condition = self.code(task, "while");
         if self.object(node, "for", &["each", "in", "at"]).is_none() {
-            return Kind::Refused;
+            let (each, at) = ("item".to_owned(), "index".to_owned());
+            let body = body.unwrap_or_default();
+            return Kind::For(For { each, at, items: None, condition, body });
         }
         let each = self.variable(node, "each", "item");
         let at = self.variable(node, "at", "index");
@@ -25,9 +27,9 @@ impl Parser<'_> {
                 false
             }
         });
-        match (items, body) {
-            (Some(items), Some(body)) => Kind::For(For { each, at, items, condition, body }),
-            _ => Kind::Refused,
+        match body {
+            Some(body) => Kind::For(For { each, at, items, condition, body }),
+            None => Kind::Refused,
         }
     }
 

@@ -57,8 +57,41 @@ pub(crate) struct Uses<'n> {
     pub(crate) retries: Vec<(&'n Entry, Retry<'n>)>,
     pub(crate) timeouts: Vec<(&'n Entry, &'n Node)>,
     pub(crate) secrets: Vec<String>,
-    /// Names of `use.functions`, so that calls of them are not also called unknown.
-    pub(crate) functions: Vec<&'n str>,
+    pub(crate) authentications: Vec<(&'n Entry, &'n Node)>,
+    /// Each one task, under the function's name.
+    pub(crate) functions: Vec<Task<'n>>,
+    pub(crate) extensions: Vec<Extension<'n>>,
+}
+
+/// An entry of `use.extensions`.
+#[derive(Debug)]
+pub(crate) struct Extension<'n> {
+    pub(crate) entry: &'n Entry,
+    /// `None` when a finding says why.
+    pub(crate) target: Option<Target>,
+    pub(crate) when: Option<&'n Node>,
+    pub(crate) before: Vec<Task<'n>>,
+    pub(crate) after: Vec<Task<'n>>,
+}
+
+/// `extend`: the tasks an extension is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target {
+    All,
+    Call,
+    /// `do` and `fork`.
+    Composite,
+    Do,
+    Emit,
+    For,
+    Fork,
+    Listen,
+    Raise,
+    Run,
+    Set,
+    Switch,
+    Try,
+    Wait,
 }
 
 /// `input`, `output` or `export`: the transformation and the schema.
@@ -130,7 +163,8 @@ pub(crate) enum Kind<'n> {
 pub(crate) struct For<'n> {
     pub(crate) each: String,
     pub(crate) at: String,
-    pub(crate) items: &'n Node,
+    /// `None` when a finding says why: the body is looked at all the same.
+    pub(crate) items: Option<&'n Node>,
     pub(crate) condition: Option<&'n Node>,
     pub(crate) body: Vec<Task<'n>>,
 }

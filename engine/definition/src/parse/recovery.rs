@@ -9,9 +9,10 @@ impl Parser<'_> {
     pub(super) fn try_catch<'n>(&mut self, node: &'n Node, task: &'n Node) -> Kind<'n> {
         const KNOWN: &[&str] = &["errors", "as", "when", "exceptWhen", "retry", "do", "then"];
         let body = self.block(node, "try");
-        let Some(catch) = self.required(task, "catch", "try") else { return Kind::Refused };
+        // Without its `catch` the body is looked at all the same.
+        let Some(catch) = self.required(task, "catch", "try") else { return Kind::Do(body) };
         if self.object(catch, "catch", KNOWN).is_none() {
-            return Kind::Refused;
+            return Kind::Do(body);
         }
         let retry = catch.get("retry").and_then(|entry| match &entry.node.value {
             Yaml::Text(_) => Some(RetryUse::Named(&entry.node)),

@@ -90,7 +90,7 @@ impl Parser<'_> {
         }
     }
 
-    fn task<'n>(&mut self, entry: &'n Entry) -> Task<'n> {
+    pub(super) fn task<'n>(&mut self, entry: &'n Entry) -> Task<'n> {
         let node = &entry.node;
         let kind = self.kind(entry);
         let metadata = node.get("metadata").map(|entry| &entry.node);

@@ -145,12 +145,7 @@ impl Mover<'_> {
             Ok(true) => {}
         }
         self.note(Some(id), Fact::TaskStarted);
-        let input = match self.task_input(task, &raw, parent, branch) {
-            Ok(input) => input,
-            Err(problem) => return self.fail_entry(task, parent, branch, problem),
-        };
         let frame = FrameId(self.number());
-        let activity = Activity::Do;
         self.instance.frames.insert(
             frame,
             Frame {
@@ -158,19 +153,36 @@ impl Mover<'_> {
                 parent,
                 branch,
                 raw,
-                input,
+                input: Value::Null,
                 started_at: self.at,
                 timeout: None,
                 late: None,
                 lock: None,
-                activity,
+                extended: Vec::new(),
+                activity: Activity::Do,
             },
         );
-        if let Err(problem) =
-            self.set_task_timers(frame, task).and_then(|()| self.lock_or_act(frame, task))
-        {
+        self.before(frame, 0);
+    }
+
+    /// Begins what the task itself does, once what comes before it is over.
+    pub(super) fn proceed(&mut self, frame: FrameId) {
+        let task = self.plan.task(self.frame(frame).task);
+        let begun = self
+            .take_input(frame, task)
+            .and_then(|()| self.set_task_timers(frame, task))
+            .and_then(|()| self.lock_or_act(frame, task));
+        if let Err(problem) = begun {
             self.fail_frame(frame, problem);
         }
+    }
+
+    /// Checks and transforms the raw input of a task.
+    pub(super) fn take_input(&mut self, id: FrameId, task: &Task) -> Result<(), Problem> {
+        let frame = self.frame(id);
+        let input = self.task_input(task, &frame.raw, frame.parent, frame.branch)?;
+        self.frame_mut(id).input = input;
+        Ok(())
     }
 
     /// A task failed before it had a frame.
@@ -248,12 +260,9 @@ impl Mover<'_> {
         let input = self.frame(frame).input.clone();
         match &task.kind {
             TaskKind::Call(call) => self.begin_call(frame, call)?,
-            // The compiler gives none of these yet.
+            TaskKind::Function(function) => self.begin_function(frame, function)?,
             TaskKind::Compensate => self.begin_compensation(frame)?,
             TaskKind::Rethrow => return Err(self.caught(frame)),
-            TaskKind::Function(_) => {
-                return Err(Problem::configuration("this call is not supported yet"));
-            }
             TaskKind::Do(block) => self.enter_block(block, input, Some(frame), 0),
             TaskKind::Emit(event) => self.emit(frame, event)?,
             TaskKind::For(spec) => self.begin_for(frame, spec)?,
@@ -424,33 +433,66 @@ impl Mover<'_> {
 
     /// A task has its raw output: transform, check, export, leave.
     fn finish(&mut self, id: FrameId, output: Value, flow: Option<Flow>) {
+        self.complete(id, output, flow, true);
+    }
+
+    /// The same; what was not `done` (a service that is mocked) is not registered to be undone.
+    pub(super) fn complete(&mut self, id: FrameId, output: Value, flow: Option<Flow>, done: bool) {
         let finished = self.task_output(id, output).and_then(|(output, context)| {
-            self.register(id, &output)?;
+            if done {
+                self.register(id, &output)?;
+            }
             Ok((output, context))
         });
         match finished {
             Err(problem) => self.fail_frame(id, problem),
-            Ok((output, context)) => {
-                let frame = self.drop_frame(id);
-                let task = self.plan.task(frame.task);
-                if let Activity::Try { phase: TryPhase::Body { timer: Some(timer) }, .. } =
-                    frame.activity
-                {
-                    self.forget_timer(timer);
-                }
-                self.note(Some(task.id), Fact::TaskCompleted { output: output.clone() });
-                if let Some(context) = context {
-                    self.note(Some(task.id), Fact::ContextExported { context: context.clone() });
-                    self.set_context(frame.parent, frame.branch, context);
-                }
-                self.push(Work::Follow {
-                    task: task.id,
-                    parent: frame.parent,
-                    branch: frame.branch,
-                    output,
-                    flow: flow.unwrap_or(task.then),
-                });
+            Ok((output, context)) if self.frame(id).extended.is_empty() => {
+                self.leave(id, output, flow, context);
             }
+            Ok((output, context)) => {
+                self.export(id, context);
+                self.after(id, output, flow);
+            }
+        }
+    }
+
+    /// Replaces `$context` by what a task exports.
+    fn export(&mut self, id: FrameId, context: Option<Value>) {
+        let Some(context) = context else { return };
+        let (task, parent, branch) =
+            (self.frame(id).task, self.frame(id).parent, self.frame(id).branch);
+        self.note(Some(task), Fact::ContextExported { context: context.clone() });
+        self.set_context(parent, branch, context);
+    }
+
+    /// A task is over, with all that extends it.
+    pub(super) fn leave(
+        &mut self,
+        id: FrameId,
+        output: Value,
+        flow: Option<Flow>,
+        context: Option<Value>,
+    ) {
+        self.forget_attempt(id);
+        let task = self.plan.task(self.frame(id).task);
+        self.note(Some(task.id), Fact::TaskCompleted { output: output.clone() });
+        self.export(id, context);
+        let frame = self.drop_frame(id);
+        self.push(Work::Follow {
+            task: task.id,
+            parent: frame.parent,
+            branch: frame.branch,
+            output,
+            flow: flow.unwrap_or(task.then),
+        });
+    }
+
+    /// The clock of one run of a `try`'s body stops with the `try`.
+    pub(super) fn forget_attempt(&mut self, id: FrameId) {
+        if let Activity::Try { phase: TryPhase::Body { timer: Some(timer) }, .. } =
+            self.frame(id).activity
+        {
+            self.forget_timer(timer);
         }
     }
 
@@ -491,7 +533,10 @@ impl Mover<'_> {
     ) {
         let next = match flow {
             Flow::Continue => self.plan.next_in_block(task),
-            Flow::Exit => None,
+            Flow::Exit => match parent.filter(|id| self.is_before(*id)) {
+                Some(id) => return self.bypass(id, output),
+                None => None,
+            },
             Flow::Task(next) => Some(next),
             Flow::End => {
                 // Undoing goes on with the next: `end` ends only what undoes this one.
@@ -526,6 +571,7 @@ impl Mover<'_> {
         let plan = self.plan;
         let task = plan.task(self.frame(id).task);
         match (&mut self.frame_mut(id).activity, &task.kind) {
+            (Activity::Extended { .. }, _) => self.extension_over(id),
             (Activity::Compensating { .. }, _) => self.undone(id),
             (Activity::For { index, .. }, TaskKind::For(spec)) => {
                 *index += 1;

@@ -10,7 +10,7 @@ use tenure_definition::{Plan, Task, TaskId};
 
 use super::mover::Mover;
 use super::undo::compensated;
-use crate::instance::{Activity, TryPhase};
+use crate::instance::{Activity, ExtendedPhase, TryPhase};
 use crate::{FrameId, Instance, secret};
 
 /// The variables before an instance exists.
@@ -35,6 +35,8 @@ pub(super) struct Vars<'a> {
     context: &'a Value,
     locals: Vec<(&'a str, Cow<'a, Value>)>,
     task: Option<TaskVars<'a>>,
+    /// `$task` inside an extension: the extended task, whatever runs there.
+    extended: Option<TaskVars<'a>>,
     input: Option<&'a Value>,
     output: Option<&'a Value>,
 }
@@ -44,6 +46,32 @@ struct TaskVars<'a> {
     task: &'a Task,
     raw: &'a Value,
     started_at: Timestamp,
+    /// What it has given, when it is over.
+    output: Option<&'a Value>,
+}
+
+impl<'a> TaskVars<'a> {
+    /// `$task`.
+    fn describe(self, output: Option<&Value>) -> Value {
+        let mut map = Map::new();
+        map.insert("name".to_owned(), json!(self.task.name));
+        map.insert("reference".to_owned(), json!(self.task.pointer));
+        map.insert("definition".to_owned(), self.task.definition.clone());
+        // Examples of the specification read these two without `definition`.
+        for short in ["call", "with"] {
+            if let Some(value) =
+                self.task.definition.get("call").and(self.task.definition.get(short))
+            {
+                map.insert(short.to_owned(), value.clone());
+            }
+        }
+        map.insert("input".to_owned(), self.raw.clone());
+        if let Some(output) = self.output.or(output) {
+            map.insert("output".to_owned(), output.clone());
+        }
+        map.insert("startedAt".to_owned(), moment(self.started_at));
+        Value::Object(map)
+    }
 }
 
 impl<'a> Vars<'a> {
@@ -58,7 +86,7 @@ impl<'a> Vars<'a> {
     }
 
     pub(super) fn task(mut self, task: &'a Task, raw: &'a Value, started_at: Timestamp) -> Self {
-        self.task = Some(TaskVars { task, raw, started_at });
+        self.task = Some(TaskVars { task, raw, started_at, output: None });
         self
     }
 
@@ -85,20 +113,24 @@ impl Scope for Vars<'_> {
                 "input": self.instance.input,
                 "startedAt": moment(self.instance.started_at),
             }))),
-            "task" => self.task.map(|vars| {
-                let mut map = Map::new();
-                map.insert("name".to_owned(), json!(vars.task.name));
-                map.insert("reference".to_owned(), json!(vars.task.pointer));
-                map.insert("definition".to_owned(), vars.task.definition.clone());
-                map.insert("input".to_owned(), vars.raw.clone());
-                if let Some(output) = self.output {
-                    map.insert("output".to_owned(), output.clone());
-                }
-                map.insert("startedAt".to_owned(), moment(vars.started_at));
-                Cow::Owned(Value::Object(map))
-            }),
+            "task" => match self.extended {
+                Some(extended) => Some(Cow::Owned(extended.describe(None))),
+                None => self.task.map(|vars| Cow::Owned(vars.describe(self.output))),
+            },
+            "authorization" => Some(Cow::Owned(self.authorization())),
             _ => None,
         }
+    }
+}
+
+impl Vars<'_> {
+    /// The scheme the task's call has authenticated with; the parameter is a secret and is withheld.
+    fn authorization(&self) -> Value {
+        let scheme = match self.task.map(|vars| &vars.task.kind) {
+            Some(TaskKind::Call(call)) if self.output.is_some() => call.scheme,
+            _ => None,
+        };
+        scheme.map_or(Value::Null, |scheme| json!({ "scheme": scheme }))
     }
 }
 
@@ -129,6 +161,7 @@ impl Mover<'_> {
             context: self.context(parent, branch),
             locals: self.locals(parent),
             task: None,
+            extended: self.extended_task(parent),
             input: None,
             output: None,
         }
@@ -145,7 +178,30 @@ impl Mover<'_> {
         )
     }
 
-    /// `$context` as seen at a place: of the innermost fork branch, else of the instance.
+    /// The task whose extension runs at a place; a function that an extension calls is not in it.
+    fn extended_task(&self, parent: Option<FrameId>) -> Option<TaskVars<'_>> {
+        let mut next = parent;
+        while let Some(id) = next {
+            let frame = self.frame(id);
+            if let Activity::Function { .. } | Activity::Compensating { .. } = &frame.activity {
+                return None;
+            }
+            if let Activity::Extended { phase, .. } = &frame.activity {
+                let output = match phase {
+                    ExtendedPhase::Before => None,
+                    ExtendedPhase::After { output, .. } => Some(output),
+                };
+                let task = self.plan.task(frame.task);
+                let (raw, started_at) = (&frame.raw, frame.started_at);
+                return Some(TaskVars { task, raw, started_at, output });
+            }
+            next = frame.parent;
+        }
+        None
+    }
+
+    /// `$context` as seen at a place: of the innermost fork branch or function, else of the
+    /// instance.
     pub(super) fn context(&self, parent: Option<FrameId>, branch: u32) -> &Value {
         let (mut parent, mut branch) = (parent, branch as usize);
         while let Some(id) = parent {
@@ -153,6 +209,9 @@ impl Mover<'_> {
             if let Activity::Fork { contexts, .. } = &frame.activity
                 && let Some(context) = contexts.get(branch)
             {
+                return context;
+            }
+            if let Activity::Function { context } = &frame.activity {
                 return context;
             }
             (parent, branch) = (frame.parent, frame.branch as usize);
@@ -171,18 +230,25 @@ impl Mover<'_> {
                 *context = value;
                 return;
             }
+            if let Activity::Function { context } = &mut frame.activity {
+                *context = value;
+                return;
+            }
             (parent, branch) = (frame.parent, frame.branch as usize);
         }
         self.context_changed = true;
         self.instance.context = value;
     }
 
-    /// Loop and catch variables in reach, innermost first.
+    /// Loop and catch variables in reach, innermost first. A function sees none of its caller.
     fn locals(&self, parent: Option<FrameId>) -> Vec<(&str, Cow<'_, Value>)> {
         let mut locals = Vec::new();
         let mut next = parent;
         while let Some(id) = next {
             let frame = self.frame(id);
+            if let Activity::Function { .. } = &frame.activity {
+                break;
+            }
             match (&frame.activity, &self.plan.task(frame.task).kind) {
                 (Activity::For { items, index }, TaskKind::For(spec)) => {
                     let item = items.get(*index).map_or(Cow::Owned(Value::Null), Cow::Borrowed);
@@ -211,9 +277,12 @@ impl Mover<'_> {
         locals
     }
 
-    /// Pointer of a task with the indexes of the loops around it: where an effect happens.
+    /// Where an effect happens: the pointer of the task with the indexes of the loops around it. The
+    /// tasks of functions and extensions stand at many places, so the place they run at goes before.
     pub(super) fn position(&self, task: TaskId, parent: Option<FrameId>) -> String {
+        let mut places = Vec::new();
         let mut turns = Vec::new();
+        let mut pointer = &self.plan.task(task).pointer;
         let mut next = parent;
         while let Some(id) = next {
             let frame = self.frame(id);
@@ -225,20 +294,29 @@ impl Mover<'_> {
             {
                 turns.push(turn.index.to_string());
             }
+            if let Activity::Function { .. } | Activity::Extended { .. } = &frame.activity {
+                places.push(place(pointer, std::mem::take(&mut turns)));
+                pointer = &self.plan.task(frame.task).pointer;
+            }
             if let Activity::Compensating { left, .. } = &frame.activity
                 && let Some(first) = left.first()
             {
-                // Its pointer is inside this task already; the turns are those of what is undone.
-                let (_, done) = first.position.split_once('[').unwrap_or_default();
-                if let Some(done) = done.strip_suffix(']') {
-                    turns.push(done.to_owned());
-                }
-                break;
+                // What is undone was done elsewhere; where that was says which undoing this is.
+                places.push(place(pointer, turns));
+                places.push(first.position.clone());
+                places.reverse();
+                return places.join(">");
             }
             next = frame.parent;
         }
-        turns.reverse();
-        let pointer = &self.plan.task(task).pointer;
-        if turns.is_empty() { pointer.clone() } else { format!("{pointer}[{}]", turns.join(",")) }
+        places.push(place(pointer, turns));
+        places.reverse();
+        places.join(">")
     }
+}
+
+/// A pointer with the indexes of loops, innermost first.
+fn place(pointer: &str, mut turns: Vec<String>) -> String {
+    turns.reverse();
+    if turns.is_empty() { pointer.to_owned() } else { format!("{pointer}[{}]", turns.join(",")) }
 }

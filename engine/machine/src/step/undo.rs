@@ -122,6 +122,7 @@ impl Mover<'_> {
             timeout: None,
             late: None,
             lock: None,
+            extended: Vec::new(),
             activity: Activity::Do,
         };
         self.instance.frames.insert(id, frame);

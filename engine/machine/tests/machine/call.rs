@@ -8,7 +8,10 @@ use tenure_machine::{Event, Fact, Stale};
 use crate::kit::{DEADLINE_MS, KEY_LIFE_MS, Run, SETTLE_MS, declined, throttled, unknown};
 
 fn start(class: &str) -> Run {
-    Run::start(&format!("  - c: {{ call: 'bank.{class}:1.0.0@default', with: {{ amount: 5 }} }}"))
+    let declared = if class == "often" { ", metadata: { effect: at-least-once }" } else { "" };
+    Run::start(&format!(
+        "  - c: {{ call: 'bank.{class}:1.0.0@default', with: {{ amount: 5 }}{declared} }}"
+    ))
 }
 
 fn ms(count: u64) -> SignedDuration {

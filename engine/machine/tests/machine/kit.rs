@@ -43,6 +43,10 @@ pub(crate) fn catalog() -> Catalog {
         manifest("bank.lookup", EffectClass::Lookup),
         manifest("bank.once", EffectClass::AtMostOnce),
         manifest("bank.often", EffectClass::AtLeastOnce),
+        Manifest {
+            input: json!({ "type": "object" }),
+            ..manifest("http", EffectClass::AtMostOnce)
+        },
     ])
 }
 
