@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tenure_adapter::{Problem, Registry};
 use tenure_definition::Plan;
-use tenure_machine::{CloudEvent, Instance};
+use tenure_machine::{CloudEvent, Entry, Instance};
 
 use crate::clock::boot;
 use crate::secret::Secrets;
@@ -93,6 +93,8 @@ pub struct Report {
     pub tasks_cancelled: Vec<String>,
     /// Events it published, in order.
     pub emitted: Vec<CloudEvent>,
+    /// What happened to it, in order; its children have journals of their own.
+    pub journal: Vec<Entry>,
     /// By the clock in use.
     pub started_at: Timestamp,
     /// By the clock in use.
@@ -332,6 +334,7 @@ impl Driver<'_> {
             tasks_run: told.tasks_run,
             tasks_cancelled: told.tasks_cancelled,
             emitted: told.emitted,
+            journal: told.journal,
             started_at,
             finished_at,
             readings: self.clock.readings,
@@ -371,6 +374,7 @@ impl Report {
             tasks_run: Vec::new(),
             tasks_cancelled: Vec::new(),
             emitted: Vec::new(),
+            journal: Vec::new(),
             started_at: at,
             finished_at: at,
             readings: Readings::new(at, true),

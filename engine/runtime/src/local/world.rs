@@ -9,8 +9,8 @@ use tenure_adapter::Problem;
 use tenure_definition::Plan;
 use tenure_machine::bucket::Bucket;
 use tenure_machine::{
-    ChildResult, ChildStart, CloudEvent, Command, Event, Fact, Instance, InstanceId, Parent, Stale,
-    Start, Step, TimerId, Transition, Wait, WaitId, admit, step,
+    ChildResult, ChildStart, CloudEvent, Command, Entry, Event, Fact, Instance, InstanceId, Parent,
+    Stale, Start, Step, TimerId, Transition, Wait, WaitId, admit, step,
 };
 
 use crate::attempt::Errand;
@@ -38,6 +38,7 @@ pub(super) struct Told {
     pub(super) tasks_run: Vec<String>,
     pub(super) tasks_cancelled: Vec<String>,
     pub(super) emitted: Vec<CloudEvent>,
+    pub(super) journal: Vec<Entry>,
 }
 
 /// One instance with its plan.
@@ -227,9 +228,10 @@ impl World {
     ) -> Result<Vec<(InstanceId, Errand)>, Problem> {
         let Transition { instance, commands, journal } = transition;
         if self.root == Some(id) {
-            for entry in journal {
-                self.tell(entry.task, &entry.fact);
+            for entry in &journal {
+                self.tell(entry.task.as_ref(), &entry.fact);
             }
+            self.told.journal.extend(journal);
         }
         let open: BTreeSet<_> = instance.open_calls().collect();
         if let Some(member) = self.members.get_mut(&id) {
@@ -271,12 +273,12 @@ impl World {
         Ok(errands)
     }
 
-    fn tell(&mut self, task: Option<String>, fact: &Fact) {
+    fn tell(&mut self, task: Option<&String>, fact: &Fact) {
         let Some(pointer) = task else { return };
         if *fact == Fact::TaskStarted {
-            self.told.tasks_run.push(pointer);
+            self.told.tasks_run.push(pointer.clone());
         } else if *fact == Fact::TaskCancelled {
-            self.told.tasks_cancelled.push(pointer);
+            self.told.tasks_cancelled.push(pointer.clone());
         }
     }
 
