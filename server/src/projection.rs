@@ -160,7 +160,23 @@ fn waiting(
 ) -> Option<Map<String, Value>> {
     let due = |timer: &TimerId| instance.timers.get(timer).copied();
     let value = match &frame.activity {
-        Activity::Do | Activity::For { .. } | Activity::Fork { .. } => return None,
+        Activity::Do
+        | Activity::For { .. }
+        | Activity::Fork { .. }
+        | Activity::Function { .. }
+        | Activity::Extended { .. }
+        | Activity::Compensating { .. } => return None,
+        Activity::Locking => json!({
+            "kind": "lock",
+            "name": frame.lock.as_ref().map(|lock| lock.name.as_str()),
+        }),
+        Activity::Human { ticket, due: timer, request, .. } => json!({
+            "kind": "human-task",
+            "ticket": ticket,
+            "title": request.get("title"),
+            "assignees": request.get("assignees"),
+            "due": timer.as_ref().and_then(due),
+        }),
         Activity::Try { phase, .. } => match phase {
             TryPhase::Body { .. } | TryPhase::Handler { .. } => return None,
             TryPhase::Delay { error, timer } => {

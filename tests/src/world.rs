@@ -281,7 +281,9 @@ impl<'a> World<'a> {
             Command::CloseWait { .. }
             | Command::CancelChild { .. }
             | Command::TellParent { .. }
-            | Command::Emit { .. } => {}
+            | Command::Emit { .. }
+            | Command::AcquireLock { .. }
+            | Command::ReleaseLock { .. } => {}
         }
     }
 }
@@ -322,7 +324,12 @@ fn check(before: &Instance, transition: &Transition) {
         | Activity::Try { .. }
         | Activity::Call { .. }
         | Activity::Wait { .. }
-        | Activity::Child { .. } => false,
+        | Activity::Child { .. }
+        | Activity::Locking
+        | Activity::Function { .. }
+        | Activity::Extended { .. }
+        | Activity::Compensating { .. }
+        | Activity::Human { .. } => false,
     });
     let lives = after.open_calls().next().is_some()
         || after.open_children().next().is_some()

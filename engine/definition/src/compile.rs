@@ -7,14 +7,13 @@ use std::collections::BTreeSet;
 use std::panic::resume_unwind;
 use std::thread;
 
-use jiff::tz::TimeZone;
 use tenure_adapter::Catalog;
 
 use crate::diagnostic::{Place, Report};
 use crate::expression::STACK_BYTES;
 use crate::parse::model::{Definition, Uses};
 use crate::parse::parse;
-use crate::plan::{Extensions, Plan, Task};
+use crate::plan::{Plan, Task};
 use crate::read::{Node, read};
 use crate::source::Lines;
 use crate::{Diagnostics, Source};
@@ -24,6 +23,7 @@ mod digest;
 mod event;
 mod flow;
 mod leaf;
+mod metadata;
 mod name;
 mod recovery;
 mod task;
@@ -111,17 +111,11 @@ impl<'c, 'n> Compiler<'c, 'n> {
 
     fn plan(mut self, definition: &Definition<'n>, root: &Node) -> Option<Plan> {
         let none = Variables::none();
-        let zone = definition
-            .zone
-            .and_then(Node::text)
-            .and_then(|name| TimeZone::get(name).ok())
-            .unwrap_or(TimeZone::UTC);
-        let business_key =
-            definition.business_key.and_then(|node| self.expression(node, Position::Start, &none));
         let input = self.input(&definition.input, Position::WorkflowInput, &none);
         let output = self.output(&definition.output, Position::WorkflowOutput, &none);
         let timeout =
             definition.timeout.and_then(|timeout| self.timeout(timeout, Position::Start, &none));
+        let extensions = self.extensions(&definition.metadata);
         let schedule = definition.schedule.as_ref().map(|schedule| self.schedule(schedule));
         self.check_uses();
         let body = self.block(&definition.body, None, &none);
@@ -144,7 +138,7 @@ impl<'c, 'n> Compiler<'c, 'n> {
             timeout,
             secrets: definition.uses.secrets.clone(),
             schedule,
-            extensions: Extensions { business_key, zone },
+            extensions: extensions?,
             flow,
         })
     }

@@ -4,8 +4,6 @@
 //! (yet, or for good) is accepted in its shape and refused by name, so that a definition written
 //! for another server gets an answer about its features and not about its syntax.
 
-use jiff::tz::TimeZone;
-
 use crate::diagnostic::{Place, Report, did_you_mean};
 use crate::plan::Document;
 use crate::read::{Entry, Node, Yaml};
@@ -15,6 +13,7 @@ pub(crate) mod model;
 mod call;
 mod control;
 mod event;
+mod metadata;
 mod recovery;
 mod task;
 
@@ -50,16 +49,11 @@ impl Parser<'_> {
             .required(root, "do", "a definition")
             .map(|node| self.block(node, "do"))
             .unwrap_or_default();
-        let metadata = metadata.map(|entry| &entry.node);
-        if let Some(metadata) = metadata {
-            self.document_metadata(metadata);
-        }
+        let metadata =
+            metadata.map(|entry| self.document_metadata(&entry.node)).unwrap_or_default();
         Some(Definition {
             document,
-            business_key: metadata
-                .and_then(|node| node.get("businessKey"))
-                .map(|entry| &entry.node),
-            zone: metadata.and_then(|node| node.get("zone")).map(|entry| &entry.node),
+            metadata,
             input: self.data(root, "input", "from"),
             output: self.data(root, "output", "as"),
             timeout: self.timeout(root),
@@ -126,23 +120,6 @@ impl Parser<'_> {
             return None;
         }
         Some(text.to_owned())
-    }
-
-    /// Our own keys under `document.metadata`; others are the author's.
-    fn document_metadata(&mut self, node: &Node) {
-        if self.object_of_any(node, "metadata").is_none() {
-            return;
-        }
-        if let Some(zone) = node.get("zone")
-            && let Some(name) = self.text(&zone.node, "zone")
-            && TimeZone::get(name).is_err()
-        {
-            self.report
-                .error("bad-value", &zone.node.at, format!("`{name}` is not a time zone"))
-                .help("use an IANA name like Europe/Berlin");
-        }
-        self.metadata_without_effect(node, &["exclusive", "onCancel", "compensate", "migrateFrom"]);
-        self.metadata_passed_over(node, &["expect", "searchable", "sensitive", "schedule"]);
     }
 
     /// Keys of ours that do no harm without their effect, but would be missed.

@@ -89,8 +89,60 @@ pub struct Document {
 pub struct Extensions {
     /// `businessKey`: evaluated on the input at the start. Without it the instance id serves.
     pub business_key: Option<Expression>,
+    /// What a start meets whose business key already has a live instance of this definition.
+    pub business_key_policy: KeyPolicy,
     /// `zone`: IANA zone of calendar arithmetic; UTC by default.
     pub zone: TimeZone,
+    /// `exclusive`: name of the lock an instance holds from its start to its end, evaluated on the
+    /// input.
+    pub exclusive: Option<Template>,
+    /// `onCancel`.
+    pub on_cancel: OnCancel,
+    /// `expect`: an instance that lives longer is late; nothing else happens to it.
+    pub expect: Option<Duration>,
+    /// `searchable`: attributes to find instances by, evaluated on `$context` and `$input` whenever
+    /// the context changes. In order of their names.
+    pub searchable: Vec<(String, Expression)>,
+    /// `sensitive`: names of fields whose values no page and no answer shows, at any depth.
+    pub sensitive: Vec<String>,
+    /// `lifecycle`: which lifecycle events are published.
+    pub lifecycle: Lifecycle,
+}
+
+/// What a start meets whose business key is taken by a live instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum KeyPolicy {
+    /// Both run.
+    #[default]
+    Allow,
+    /// The start is refused.
+    Reject,
+    /// The start gives the instance that runs.
+    ReturnExisting,
+    /// The new instance is admitted and begins when the other has ended.
+    Queue,
+}
+
+/// What a cancellation from outside does first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnCancel {
+    /// Nothing.
+    #[default]
+    Stop,
+    /// Undoes what was registered with `compensate`, in reverse order.
+    Compensate,
+}
+
+/// Which lifecycle events of the specification an instance publishes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Lifecycle {
+    /// None: the journal holds the same facts.
+    #[default]
+    Off,
+    /// Those of the workflow.
+    Workflow,
+    /// Those of the workflow and of its tasks.
+    Tasks,
 }
 
 /// One task of a definition.
@@ -122,6 +174,14 @@ pub struct Task {
     pub definition: Value,
     /// Raw `metadata`.
     pub metadata: Value,
+    /// Entries of `use.extensions` that extend this task, in declared order.
+    pub extensions: Vec<Extension>,
+    /// `metadata.exclusive` of a `do`: name of the lock it holds while it runs.
+    pub exclusive: Option<Template>,
+    /// `metadata.compensate`: what undoes this task; registered when it has completed.
+    pub compensate: Option<Block>,
+    /// `metadata.expect`: a task that takes longer is late; nothing else happens to it.
+    pub expect: Option<Duration>,
     /// What it does.
     pub kind: TaskKind,
 }
@@ -144,6 +204,20 @@ pub struct Output {
     pub schema: Option<Schema>,
 }
 
+/// An entry of `use.extensions`, compiled for one task it extends.
+#[derive(Debug)]
+pub struct Extension {
+    /// Its name.
+    pub name: String,
+    /// `when`, evaluated on the raw input of the extended task.
+    pub when: Option<Expression>,
+    /// `before`, on the raw input; its output is dropped, unless it ends with `exit`: then it stands
+    /// for the output of the extended task, which is not run.
+    pub before: Block,
+    /// `after`, on the output of the extended task; its output is dropped.
+    pub after: Block,
+}
+
 /// Where to go after a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flow {
@@ -162,6 +236,14 @@ pub enum Flow {
 pub enum TaskKind {
     /// `call` of a function of the catalog.
     Call(Box<Call>),
+    /// `call` of an entry of `use.functions`.
+    Function(Box<Function>),
+    /// `call: engine.compensate`: undoes what the surrounding `try` has registered.
+    Compensate,
+    /// `call: engine.rethrow`: raises the caught error again, as it was.
+    Rethrow,
+    /// `call: human.task`: waits for a person's decision.
+    Human(Box<Human>),
     /// `do`.
     Do(Block),
     /// `emit`: the template of the event's attributes and data.
@@ -200,6 +282,25 @@ pub struct Call {
     pub idempotency_key: Option<Expression>,
 }
 
+/// A call of a function that the definition itself defines.
+#[derive(Debug)]
+pub struct Function {
+    /// Its name in `use.functions`.
+    pub name: String,
+    /// `with`: the function's raw input.
+    pub with: Template,
+    /// The function's one task, compiled for this call. It reads the caller's `$context`; what it
+    /// exports is its own and ends with it.
+    pub body: Block,
+}
+
+/// A decision that a person makes.
+#[derive(Debug)]
+pub struct Human {
+    /// `title`, `assignees`, `form` (a JSON Schema of the decision) and `due`.
+    pub with: Template,
+}
+
 /// `for`.
 #[derive(Debug)]
 pub struct For {
@@ -231,6 +332,36 @@ pub struct Listen {
     pub to: Strategy,
     /// What of an event is kept.
     pub read: Read,
+    /// `until` of an `any`: when it is enough.
+    pub until: Option<Until>,
+    /// `foreach`: what is done with each event as it comes, one after another.
+    pub foreach: Option<Foreach>,
+}
+
+/// When a `listen` to any of several events has heard enough.
+#[derive(Debug)]
+pub enum Until {
+    /// Evaluated on the array of what was consumed so far, after each event.
+    Condition(Expression),
+    /// These events end it; they are no part of the output.
+    Event(Strategy),
+    /// It never has: `until: "false"` and the like end with a time-out or a cancellation only.
+    Never,
+}
+
+/// `foreach` of a `listen`.
+#[derive(Debug)]
+pub struct Foreach {
+    /// Variable of what was kept of the event, without `$`.
+    pub item: String,
+    /// Variable of the index, without `$`.
+    pub at: String,
+    /// The tasks, on what was kept of the event.
+    pub body: Block,
+    /// `output` of each turn: an item of the listen's output.
+    pub output: Output,
+    /// `export` of each turn.
+    pub export: Output,
 }
 
 /// How many events end a `listen`.

@@ -123,6 +123,11 @@ impl Start {
             next_id: 1,
             visits: BTreeMap::new(),
             abandoned: BTreeMap::new(),
+            late: None,
+            lock: None,
+            compensations: Vec::new(),
+            cancelling: None,
+            attributes: BTreeMap::new(),
         }
     }
 }

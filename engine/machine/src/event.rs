@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tenure_adapter::{Lookup, Outcome, Problem};
 
-use crate::{CallId, CloudEvent, InstanceId, TimerId, WaitId};
+use crate::{CallId, CloudEvent, InstanceId, LockId, TimerId, WaitId};
 
 /// Something that happened to an instance.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,6 +49,11 @@ pub enum Event {
         child: InstanceId,
         /// How.
         result: ChildResult,
+    },
+    /// It holds a lock it stood in line for.
+    LockGranted {
+        /// The lock.
+        lock: LockId,
     },
     /// The parent was cancelled, or an operator says stop.
     CancelRequested {

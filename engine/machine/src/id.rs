@@ -114,6 +114,10 @@ counter_id! {
     WaitId
 }
 counter_id! {
+    /// A lock an instance holds or waits for.
+    LockId
+}
+counter_id! {
     /// One attempt or look-up of a call; unique within the instance, never reused.
     CallId
 }

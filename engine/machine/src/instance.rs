@@ -9,7 +9,7 @@ use tenure_adapter::Problem;
 use tenure_definition::TaskId;
 use uuid::Uuid;
 
-use crate::{CallId, FrameId, InstanceId, TimerId, WaitId};
+use crate::{CallId, FrameId, InstanceId, LockId, TimerId, WaitId};
 
 /// One run of a definition.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,6 +41,21 @@ pub struct Instance {
     /// Effects whose outcome was unknown when their task was cancelled, by position. A new call at
     /// that position continues them instead of acting a second time.
     pub abandoned: BTreeMap<String, Effect>,
+    /// The timer of the document's `expect`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late: Option<TimerId>,
+    /// The lock of the document's `exclusive`, or of a queued business key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<Lock>,
+    /// What was done and can be undone, in the order it was done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub compensations: Vec<Compensation>,
+    /// Why it is being cancelled, while what it did is undone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancelling: Option<String>,
+    /// Values of `metadata.searchable`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, Value>,
 }
 
 /// Whose run an instance is; never changes (a migration replaces version and digest).
@@ -119,6 +134,12 @@ pub struct Frame {
     pub started_at: Timestamp,
     /// The timer of its own time-out.
     pub timeout: Option<TimerId>,
+    /// The timer of `metadata.expect`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late: Option<TimerId>,
+    /// The lock of `metadata.exclusive`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<Lock>,
     /// How far it is.
     pub activity: Activity,
 }
@@ -181,6 +202,77 @@ pub enum Activity {
         /// The child.
         child: InstanceId,
     },
+    /// A `do` that waits for its lock (in the frame's `lock`).
+    Locking,
+    /// A call of a function of the definition, in its one task.
+    Function {
+        /// `$context` inside: the caller's, and what the function exports. Dropped at its end.
+        context: Value,
+    },
+    /// A task that entries of `use.extensions` extend.
+    Extended {
+        /// Which entry of the plan's list is at work.
+        extension: usize,
+        /// Which part of it.
+        phase: ExtendedPhase,
+    },
+    /// `engine.compensate`, or the cancellation of an instance that undoes what it did.
+    Compensating {
+        /// What is left to undo, in this order, the one at work first.
+        left: Vec<Compensation>,
+    },
+    /// A `human.task`.
+    Human {
+        /// Its wait.
+        wait: WaitId,
+        /// What the decision names it by.
+        ticket: Uuid,
+        /// The timer of `due`.
+        due: Option<TimerId>,
+        /// `title`, `assignees`, `form`, as evaluated.
+        request: Value,
+    },
+}
+
+/// Which part of an extended task runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "phase", rename_all = "snake_case")]
+pub enum ExtendedPhase {
+    /// `before`.
+    Before,
+    /// The task itself.
+    Task,
+    /// `after`; the output of the task is kept meanwhile.
+    After {
+        /// The output.
+        output: Value,
+    },
+}
+
+/// A completed task that says how it is undone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Compensation {
+    /// The task.
+    pub task: TaskId,
+    /// Where it was done: pointer and loop indexes.
+    pub position: String,
+    /// Frames of the `try` tasks around it, innermost first: whose `catch` may undo it.
+    pub tries: Vec<FrameId>,
+    /// Its transformed input.
+    pub input: Value,
+    /// Its output: the raw input of what undoes it.
+    pub output: Value,
+}
+
+/// A lock by name, shared by all instances of a namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lock {
+    /// Its number within the instance.
+    pub id: LockId,
+    /// Its name.
+    pub name: String,
+    /// Whether it is held; otherwise it is waited for.
+    pub held: bool,
 }
 
 /// Which part of a `try` runs.
@@ -303,7 +395,12 @@ impl Instance {
             | Activity::Try { .. }
             | Activity::Listen { .. }
             | Activity::Wait { .. }
-            | Activity::Child { .. } => None,
+            | Activity::Child { .. }
+            | Activity::Locking
+            | Activity::Function { .. }
+            | Activity::Extended { .. }
+            | Activity::Compensating { .. }
+            | Activity::Human { .. } => None,
         })
     }
 
@@ -311,7 +408,12 @@ impl Instance {
     pub fn open_children(&self) -> impl Iterator<Item = InstanceId> {
         self.frames.values().filter_map(|frame| match &frame.activity {
             Activity::Child { child } => Some(*child),
-            Activity::Call { .. }
+            Activity::Locking
+            | Activity::Function { .. }
+            | Activity::Extended { .. }
+            | Activity::Compensating { .. }
+            | Activity::Human { .. }
+            | Activity::Call { .. }
             | Activity::Do
             | Activity::For { .. }
             | Activity::Fork { .. }
@@ -341,7 +443,12 @@ impl Instance {
             | Activity::Try { .. }
             | Activity::Listen { .. }
             | Activity::Wait { .. }
-            | Activity::Child { .. } => None,
+            | Activity::Child { .. }
+            | Activity::Locking
+            | Activity::Function { .. }
+            | Activity::Extended { .. }
+            | Activity::Compensating { .. }
+            | Activity::Human { .. } => None,
         })
     }
 }

@@ -25,7 +25,7 @@ mod step;
 pub use admit::{Admission, Start, admit};
 pub use cloud_event::CloudEvent;
 pub use event::{ChildResult, Event};
-pub use id::{CallId, FrameId, InstanceId, TimerId, WaitId};
+pub use id::{CallId, FrameId, InstanceId, LockId, TimerId, WaitId};
 pub use instance::{Identity, Instance, Parent, Status};
 pub use step::step;
 pub use transition::{ChildStart, Command, Entry, Fact, Intent, Stale, Step, Transition, Wait};

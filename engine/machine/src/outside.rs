@@ -19,6 +19,7 @@ pub(crate) fn harmless(event: &Event) -> Event {
         | Event::CallLost { .. }
         | Event::TimerDue { .. }
         | Event::ChildEnded { .. }
+        | Event::LockGranted { .. }
         | Event::CancelRequested { .. } => {}
     }
     event

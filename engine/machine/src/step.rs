@@ -61,9 +61,11 @@ impl Mover<'_> {
             (Status::Live, Event::ChildEnded { child, result }) => {
                 self.child_ended(*child, result)?;
             }
+            (Status::Live, Event::LockGranted { .. }) => return Err(Stale::Closed),
             (
                 Status::Pending,
-                Event::CallEnded { .. }
+                Event::LockGranted { .. }
+                | Event::CallEnded { .. }
                 | Event::LookupEnded { .. }
                 | Event::CallLost { .. }
                 | Event::TimerDue { .. }
@@ -73,6 +75,7 @@ impl Mover<'_> {
             (
                 Status::Completed { .. } | Status::Faulted { .. } | Status::Cancelled { .. },
                 Event::Started
+                | Event::LockGranted { .. }
                 | Event::CallEnded { .. }
                 | Event::LookupEnded { .. }
                 | Event::CallLost { .. }
@@ -158,7 +161,12 @@ impl Mover<'_> {
                 | Activity::For { .. }
                 | Activity::Fork { .. }
                 | Activity::Listen { .. }
-                | Activity::Child { .. } => return None,
+                | Activity::Child { .. }
+                | Activity::Locking
+                | Activity::Function { .. }
+                | Activity::Extended { .. }
+                | Activity::Compensating { .. }
+                | Activity::Human { .. } => return None,
             };
             Some((*id, purpose))
         })

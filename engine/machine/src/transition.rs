@@ -7,7 +7,7 @@ use tenure_adapter::{Lookup, Origin, Outcome, Problem};
 use uuid::Uuid;
 
 use crate::instance::Instance;
-use crate::{CallId, ChildResult, CloudEvent, InstanceId, TimerId, WaitId};
+use crate::{CallId, ChildResult, CloudEvent, InstanceId, LockId, TimerId, WaitId};
 
 /// The result of [`crate::step`].
 #[derive(Debug, Clone, PartialEq)]
@@ -92,6 +92,20 @@ pub enum Command {
     Emit {
         /// The event.
         event: CloudEvent,
+    },
+    /// Stand in line for a lock (outbox); [`crate::Event::LockGranted`] answers.
+    AcquireLock {
+        /// Its number within the instance.
+        lock: LockId,
+        /// Its name within the namespace.
+        name: String,
+    },
+    /// Leave the line, or give the lock to the next in it (outbox).
+    ReleaseLock {
+        /// Its number within the instance.
+        lock: LockId,
+        /// Its name within the namespace.
+        name: String,
     },
 }
 
@@ -281,6 +295,38 @@ pub enum Fact {
     ContextExported {
         /// The new context.
         context: Value,
+    },
+    /// It stands in line for a lock.
+    LockRequested {
+        /// Its name.
+        name: String,
+    },
+    /// It holds a lock.
+    LockGranted {
+        /// Its name.
+        name: String,
+    },
+    /// It let a lock go.
+    LockReleased {
+        /// Its name.
+        name: String,
+    },
+    /// It takes longer than expected.
+    Late,
+    /// How a task is undone was registered.
+    CompensationRegistered,
+    /// A task is being undone.
+    CompensationStarted,
+    /// A task was undone.
+    CompensationCompleted,
+    /// A person is asked.
+    HumanTaskOpened {
+        /// What the decision names it by.
+        ticket: Uuid,
+        /// `title`, `assignees`, `form`, as evaluated.
+        request: Value,
+        /// When it is overdue.
+        due: Option<Timestamp>,
     },
     /// An operator is needed.
     IncidentOpened {

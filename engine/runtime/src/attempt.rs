@@ -34,7 +34,9 @@ impl Errand {
             | Command::StartChild(_)
             | Command::CancelChild { .. }
             | Command::TellParent { .. }
-            | Command::Emit { .. } => None,
+            | Command::Emit { .. }
+            | Command::AcquireLock { .. }
+            | Command::ReleaseLock { .. } => None,
         }
     }
 

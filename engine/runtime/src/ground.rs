@@ -170,6 +170,7 @@ impl Flying {
             | Event::TimerDue { .. }
             | Event::EventArrived { .. }
             | Event::ChildEnded { .. }
+            | Event::LockGranted { .. }
             | Event::CancelRequested { .. } => {}
         }
     }

@@ -98,6 +98,8 @@ async fn carry(ground: &Ground, row: OutboxRow) -> Result<(), Error> {
         | Command::SetTimer { .. }
         | Command::ClearTimer { .. }
         | Command::OpenWait(_)
+        | Command::AcquireLock { .. }
+        | Command::ReleaseLock { .. }
         | Command::CloseWait { .. } => {
             tracing::error!(%instance, ordinal, "a command that needs no carrying was in the outbox");
             Ok(())

@@ -108,6 +108,10 @@ pub(crate) fn filters(kind: &TaskKind) -> Vec<&EventFilter> {
     match kind {
         TaskKind::Listen(listen) => filters_of(&listen.to),
         TaskKind::Call(_)
+        | TaskKind::Function(_)
+        | TaskKind::Compensate
+        | TaskKind::Rethrow
+        | TaskKind::Human(_)
         | TaskKind::Do(_)
         | TaskKind::Emit(_)
         | TaskKind::For(_)

@@ -89,6 +89,17 @@ fn sentence<'f>(fact: &Fact, function: &dyn Fn(&Uuid) -> &'f str) -> Option<Stri
             ChildResult::Faulted { error } => format!("the child faulted: {}", words(error)),
             ChildResult::Cancelled => "the child was cancelled".to_owned(),
         },
+        Fact::LockRequested { name } => format!("stands in line for the lock {name}"),
+        Fact::LockGranted { name } => format!("holds the lock {name}"),
+        Fact::LockReleased { name } => format!("lets the lock {name} go"),
+        Fact::Late => "takes longer than expected".to_owned(),
+        Fact::CompensationRegistered => "can be undone".to_owned(),
+        Fact::CompensationStarted => "is being undone".to_owned(),
+        Fact::CompensationCompleted => "was undone".to_owned(),
+        Fact::HumanTaskOpened { request, .. } => format!(
+            "asks a person: {}",
+            request.get("title").and_then(serde_json::Value::as_str).unwrap_or("(no title)")
+        ),
         Fact::IncidentOpened { detail, .. } => format!("needs an operator: {detail}"),
     })
 }

@@ -27,6 +27,8 @@ fn stored(status: Status, activities: Vec<Activity>) -> Stored {
                 input: Value::Null,
                 started_at: at,
                 timeout: None,
+                late: None,
+                lock: None,
                 activity,
             };
             (FrameId(i64::try_from(index).unwrap()), frame)
@@ -54,6 +56,11 @@ fn stored(status: Status, activities: Vec<Activity>) -> Stored {
         next_id: 0,
         visits: BTreeMap::new(),
         abandoned: BTreeMap::new(),
+        late: None,
+        lock: None,
+        compensations: Vec::new(),
+        cancelling: None,
+        attributes: BTreeMap::new(),
     };
     Stored { instance, updated_at: at }
 }

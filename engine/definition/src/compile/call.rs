@@ -12,6 +12,33 @@ use crate::schema::Schema;
 use crate::template::Template;
 
 impl<'n> Compiler<'_, 'n> {
+    /// A call of a catalog function with arguments that are computed as a whole.
+    pub(super) fn call_with(&mut self, function: &Node, with: Template) -> Option<TaskKind> {
+        let manifest = self.function(function)?;
+        let input = self.input_schema(&manifest, function)?;
+        Some(TaskKind::Call(Box::new(Call {
+            function: manifest,
+            input,
+            with,
+            idempotency_key: None,
+        })))
+    }
+
+    fn input_schema(&mut self, manifest: &Manifest, function: &Node) -> Option<Schema> {
+        match Schema::compile(manifest.input.clone(), self.catalog.formats()) {
+            Ok(schema) => Some(schema),
+            Err(violation) => {
+                let name = manifest.reference();
+                let message =
+                    format!("the input schema of {name} is broken: {}", violation.message);
+                self.report
+                    .error("bad-manifest", &function.at, message)
+                    .help("this is a fault of the adapter");
+                None
+            }
+        }
+    }
+
     pub(super) fn call(
         &mut self,
         function: &'n Node,
@@ -19,6 +46,9 @@ impl<'n> Compiler<'_, 'n> {
         idempotency_key: Option<&'n Node>,
         variables: &Variables,
     ) -> Option<TaskKind> {
+        if let Some(own) = self.engine_call(function, with, variables) {
+            return own;
+        }
         let manifest = self.function(function);
         let template = match with {
             Some(node) => self.template(node, Position::Arguments, variables),
@@ -27,18 +57,7 @@ impl<'n> Compiler<'_, 'n> {
         let idempotency_key =
             idempotency_key.map(|node| self.expression(node, Position::Body, variables));
         let manifest = manifest?;
-        let input = match Schema::compile(manifest.input.clone(), self.catalog.formats()) {
-            Ok(schema) => schema,
-            Err(violation) => {
-                let name = manifest.reference();
-                let message =
-                    format!("the input schema of {name} is broken: {}", violation.message);
-                self.report
-                    .error("bad-manifest", &function.at, message)
-                    .help("this is a fault of the adapter");
-                return None;
-            }
-        };
+        let input = self.input_schema(&manifest, function)?;
         let with_template = template?;
         self.arguments(&manifest, &input, &with_template, with.unwrap_or(function));
         let idempotency_key = match idempotency_key {

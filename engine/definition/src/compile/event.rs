@@ -20,7 +20,7 @@ impl<'n> Compiler<'_, 'n> {
         variables: &Variables,
     ) -> Option<TaskKind> {
         let to = self.strategy(to, Position::Body, variables)?;
-        Some(TaskKind::Listen(Box::new(Listen { to, read })))
+        Some(TaskKind::Listen(Box::new(Listen { to, read, until: None, foreach: None })))
     }
 
     fn strategy(

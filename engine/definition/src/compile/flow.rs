@@ -20,7 +20,11 @@ pub(super) fn graph(tasks: &[Task]) -> DiGraph<TaskId, Flow> {
                 graph.add_edge(index(task.id), index(to), flow);
             }
         };
-        for entry in entries(&task.kind) {
+        let beside = task.extensions.iter().flat_map(|extension| {
+            [extension.before.first(), extension.after.first()].into_iter().flatten()
+        });
+        let undo = task.compensate.iter().filter_map(|block| block.first());
+        for entry in entries(&task.kind).into_iter().chain(beside.copied()).chain(undo.copied()) {
             edge(Some(entry), Flow::Continue);
         }
         for flow in exits(task) {
@@ -53,9 +57,15 @@ fn entries(kind: &TaskKind) -> Vec<TaskId> {
         TaskKind::Try(tried) => {
             first(&tried.body).into_iter().chain(tried.handler.as_ref().and_then(first)).collect()
         }
+        TaskKind::Function(function) => first(&function.body).into_iter().collect(),
+        TaskKind::Listen(listen) => {
+            listen.foreach.as_ref().and_then(|each| first(&each.body)).into_iter().collect()
+        }
         TaskKind::Call(_)
+        | TaskKind::Compensate
+        | TaskKind::Rethrow
+        | TaskKind::Human(_)
         | TaskKind::Emit(_)
-        | TaskKind::Listen(_)
         | TaskKind::Raise(_)
         | TaskKind::Run(_)
         | TaskKind::Set(_)
@@ -75,9 +85,13 @@ fn exits(task: &Task) -> Vec<Flow> {
             }
             flows
         }
-        TaskKind::Raise(_) if task.condition.is_none() => Vec::new(),
+        TaskKind::Raise(_) | TaskKind::Rethrow if task.condition.is_none() => Vec::new(),
         TaskKind::Try(tried) => std::iter::once(task.then).chain(tried.then).collect(),
         TaskKind::Call(_)
+        | TaskKind::Function(_)
+        | TaskKind::Compensate
+        | TaskKind::Rethrow
+        | TaskKind::Human(_)
         | TaskKind::Do(_)
         | TaskKind::Emit(_)
         | TaskKind::For(_)

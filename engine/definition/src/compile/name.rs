@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::parse::model::{Kind, Task};
+use crate::parse::model::{Compensate, Kind, Task};
 
 /// The variables of the language.
 pub(crate) const GLOBALS: [&str; 8] =
@@ -18,6 +18,8 @@ pub(super) enum Position {
     WorkflowOutput,
     /// What is evaluated once, on the input, when an instance starts.
     Start,
+    /// `metadata.searchable`: on the input, whenever the context changes.
+    Search,
     /// What is evaluated on an event, away from any instance.
     Event,
     /// `if`.
@@ -40,6 +42,7 @@ impl Position {
             Self::WorkflowInput => &["secrets", "workflow", "runtime"],
             Self::WorkflowOutput => &["context", "workflow", "runtime"],
             Self::Start | Self::Event => &[],
+            Self::Search => &["context"],
             Self::Condition => &["context", "task", "workflow", "runtime"],
             Self::TaskInput => &["context", "secrets", "task", "workflow", "runtime"],
             Self::Body | Self::TaskOutput => {
@@ -57,7 +60,11 @@ impl Position {
     /// What a literal text that looks like an expression should have been.
     pub(super) fn is_task(self) -> bool {
         match self {
-            Self::WorkflowInput | Self::WorkflowOutput | Self::Start | Self::Event => false,
+            Self::WorkflowInput
+            | Self::WorkflowOutput
+            | Self::Start
+            | Self::Search
+            | Self::Event => false,
             Self::Condition
             | Self::TaskInput
             | Self::Body
@@ -70,7 +77,11 @@ impl Position {
 
 /// The variables that loops and catches around a place bind, without `$`.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Variables(Vec<String>);
+pub(super) struct Variables {
+    names: Vec<String>,
+    /// Whether the place is inside a `catch.do`.
+    caught: bool,
+}
 
 impl Variables {
     pub(super) fn none() -> Self {
@@ -78,12 +89,22 @@ impl Variables {
     }
 
     pub(super) fn with<'a>(&self, names: impl IntoIterator<Item = &'a String>) -> Self {
-        Self(self.0.iter().cloned().chain(names.into_iter().cloned()).collect())
+        let names = self.names.iter().cloned().chain(names.into_iter().cloned()).collect();
+        Self { names, caught: self.caught }
+    }
+
+    /// The same, inside a `catch.do`.
+    pub(super) fn in_catch(&self) -> Self {
+        Self { names: self.names.clone(), caught: true }
+    }
+
+    pub(super) fn is_in_catch(&self) -> bool {
+        self.caught
     }
 
     /// All names an expression at `position` may use.
     pub(super) fn at(&self, position: Position) -> Vec<&str> {
-        let bound = self.0.iter().map(String::as_str).filter(|_| position.is_task());
+        let bound = self.names.iter().map(String::as_str).filter(|_| position.is_task());
         position.globals().iter().copied().chain(bound).collect()
     }
 }
@@ -134,6 +155,9 @@ impl Found {
             for block in blocks(&task.kind) {
                 self.block(block);
             }
+            if let Some(Compensate::Tasks(tasks)) = &task.own.compensate {
+                self.block(tasks);
+            }
         }
     }
 }
@@ -160,5 +184,15 @@ pub(super) fn blocks<'t, 'n>(kind: &'t Kind<'n>) -> Vec<&'t [Task<'n>]> {
 
 /// The number of tasks in a block, with all below.
 pub(super) fn count(tasks: &[Task<'_>]) -> usize {
-    tasks.iter().map(|task| 1 + blocks(&task.kind).into_iter().map(count).sum::<usize>()).sum()
+    let inside = |task: &Task<'_>| blocks(&task.kind).into_iter().map(count).sum::<usize>();
+    tasks.iter().map(|task| 1 + inside(task) + undo(task)).sum()
+}
+
+/// The number of tasks of `metadata.compensate`; they follow those inside the task.
+fn undo(task: &Task<'_>) -> usize {
+    match &task.own.compensate {
+        None => 0,
+        Some(Compensate::Tasks(tasks)) => count(tasks),
+        Some(Compensate::Function(_)) => 1,
+    }
 }

@@ -30,7 +30,8 @@ impl<'n> Compiler<'_, 'n> {
             None => None,
         };
         let retry = retry.map(|retry| self.retry(&retry, &inside));
-        let handler = tried.handler.as_ref().map(|tasks| self.block(tasks, Some(own), &inside));
+        let handler =
+            tried.handler.as_ref().map(|tasks| self.block(tasks, Some(own), &inside.in_catch()));
         let then = tried.then.and_then(|node| self.flow(node, siblings));
         let filter = ErrorFilter {
             kind: tried.filter.kind.clone(),

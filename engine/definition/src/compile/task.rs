@@ -71,7 +71,13 @@ impl<'n> Compiler<'_, 'n> {
         let timeout =
             task.timeout.and_then(|timeout| self.timeout(timeout, Position::Body, variables));
         let then = task.then.and_then(|node| self.flow(node, siblings)).unwrap_or(Flow::Continue);
-        let Some(kind) = self.kind(task, own, siblings, variables) else { return };
+        let exclusive =
+            task.own.exclusive.and_then(|node| self.template(node, Position::Body, variables));
+        let expect =
+            task.own.expect.and_then(|node| self.duration(node, Position::Body, variables));
+        let kind = self.kind(task, own, siblings, variables);
+        let compensate = task.own.compensate.as_ref().and_then(|undo| self.compensate(undo, own));
+        let Some(kind) = kind else { return };
         let compiled = Task {
             id: own,
             name: task.entry.key.clone(),
@@ -86,6 +92,10 @@ impl<'n> Compiler<'_, 'n> {
             then,
             definition: node.to_json(),
             metadata: task.metadata.map_or(Value::Null, Node::to_json),
+            extensions: Vec::new(),
+            exclusive,
+            compensate,
+            expect,
             kind,
         };
         if let Some(empty) = self.tasks.get_mut(slot) {
@@ -134,7 +144,7 @@ impl<'n> Compiler<'_, 'n> {
     ) -> Option<TaskKind> {
         match &task.kind {
             model::Kind::Call { function, with } => {
-                self.call(function, *with, task.idempotency_key, variables)
+                self.call(function, *with, task.own.idempotency_key, variables)
             }
             model::Kind::Do(body) => Some(TaskKind::Do(self.block(body, Some(own), variables))),
             model::Kind::Emit(with) => {
@@ -238,6 +248,6 @@ impl<'n> Compiler<'_, 'n> {
     }
 }
 
-fn id(slot: usize) -> TaskId {
+pub(super) fn id(slot: usize) -> TaskId {
     TaskId(u32::try_from(slot).expect("the reader's limit of nodes keeps this far below 2^32"))
 }

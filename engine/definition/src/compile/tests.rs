@@ -208,7 +208,7 @@ fn mistakes_of_documents_are_found() {
     );
     check(
         "document:\n  dsl: '1.0.3'\n  namespace: t\n  name: t\n  version: '1.0.0'\n  metadata: {zone: Mars/Olympus, businessKey: '${ $input.a }', compensate: x}\ndo:\n  - a: {set: {b: 1}}\n",
-        &[("bad-value", 6, 20), ("variable-out-of-scope", 6, 51), ("not-supported-yet", 6, 64)],
+        &[("bad-value", 6, 20), ("variable-out-of-scope", 6, 51), ("unknown-field", 6, 64)],
     );
 }
 

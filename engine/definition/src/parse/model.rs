@@ -1,7 +1,7 @@
 //! The language model: the shape of a definition, checked, with its leaves (expressions,
 //! templates, durations, schemas) still as nodes and its names still unresolved.
 
-use crate::plan::{Backoff, Document, Read};
+use crate::plan::{Backoff, Document, KeyPolicy, Lifecycle, OnCancel, Read};
 use crate::read::{Entry, Node};
 
 /// A definition whose shape is right, apart from what the findings say.
@@ -10,14 +10,44 @@ pub(crate) struct Definition<'n> {
     /// `None` when a finding says why: the rest is looked at all the same.
     pub(crate) document: Option<Document>,
     /// `document.metadata`.
-    pub(crate) business_key: Option<&'n Node>,
-    pub(crate) zone: Option<&'n Node>,
+    pub(crate) metadata: DocumentMetadata<'n>,
     pub(crate) input: Data<'n>,
     pub(crate) output: Data<'n>,
     pub(crate) timeout: Option<Timeout<'n>>,
     pub(crate) uses: Uses<'n>,
     pub(crate) schedule: Option<Schedule<'n>>,
     pub(crate) body: Vec<Task<'n>>,
+}
+
+/// Our keys of `document.metadata`.
+#[derive(Debug, Default)]
+pub(crate) struct DocumentMetadata<'n> {
+    pub(crate) business_key: Option<&'n Node>,
+    pub(crate) business_key_policy: KeyPolicy,
+    pub(crate) zone: Option<&'n Node>,
+    pub(crate) exclusive: Option<&'n Node>,
+    pub(crate) on_cancel: OnCancel,
+    pub(crate) expect: Option<&'n Node>,
+    pub(crate) searchable: Vec<&'n Entry>,
+    pub(crate) sensitive: Vec<String>,
+    pub(crate) lifecycle: Lifecycle,
+}
+
+/// Our keys of a task's `metadata`.
+#[derive(Debug, Default)]
+pub(crate) struct TaskMetadata<'n> {
+    pub(crate) idempotency_key: Option<&'n Node>,
+    pub(crate) exclusive: Option<&'n Node>,
+    pub(crate) compensate: Option<Compensate<'n>>,
+    pub(crate) expect: Option<&'n Node>,
+}
+
+/// `metadata.compensate`.
+#[derive(Debug)]
+pub(crate) enum Compensate<'n> {
+    Tasks(Vec<Task<'n>>),
+    /// A function of the catalog that takes the task's output.
+    Function(&'n Node),
 }
 
 /// `use`.
@@ -59,7 +89,7 @@ pub(crate) struct Task<'n> {
     pub(crate) timeout: Option<Timeout<'n>>,
     pub(crate) then: Option<&'n Node>,
     pub(crate) metadata: Option<&'n Node>,
-    pub(crate) idempotency_key: Option<&'n Node>,
+    pub(crate) own: TaskMetadata<'n>,
     pub(crate) kind: Kind<'n>,
 }
 

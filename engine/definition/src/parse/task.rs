@@ -94,7 +94,7 @@ impl Parser<'_> {
         let node = &entry.node;
         let kind = self.kind(entry);
         let metadata = node.get("metadata").map(|entry| &entry.node);
-        let idempotency_key = metadata.and_then(|metadata| self.task_metadata(metadata, node));
+        let own = metadata.map(|metadata| self.task_metadata(metadata, node)).unwrap_or_default();
         Task {
             entry,
             condition: self.code(node, "if"),
@@ -104,23 +104,9 @@ impl Parser<'_> {
             timeout: self.timeout(node),
             then: self.directive(node),
             metadata,
-            idempotency_key,
+            own,
             kind,
         }
-    }
-
-    fn task_metadata<'n>(&mut self, metadata: &'n Node, task: &Node) -> Option<&'n Node> {
-        self.object_of_any(metadata, "metadata")?;
-        self.metadata_without_effect(metadata, &["exclusive", "compensate", "onCancel"]);
-        self.metadata_passed_over(metadata, &["expect", "searchable", "sensitive"]);
-        let entry = metadata.get("idempotencyKey")?;
-        if task.get("call").is_none() {
-            self.report
-                .error("unknown-field", &entry.at, "only a `call` has an idempotency key")
-                .label("this task calls nothing");
-            return None;
-        }
-        self.text(&entry.node, "idempotencyKey").map(|_| &entry.node)
     }
 
     /// `then`: a directive or a task's name.

@@ -392,7 +392,11 @@ impl<'a> Mover<'a> {
         let plan = self.plan;
         match &plan.task(self.frame(frame).task).kind {
             TaskKind::Call(call) => Some(call),
-            TaskKind::Do(_)
+            TaskKind::Function(_)
+            | TaskKind::Compensate
+            | TaskKind::Rethrow
+            | TaskKind::Human(_)
+            | TaskKind::Do(_)
             | TaskKind::Emit(_)
             | TaskKind::For(_)
             | TaskKind::Fork(_)
@@ -416,7 +420,12 @@ impl<'a> Mover<'a> {
             | Activity::Try { .. }
             | Activity::Listen { .. }
             | Activity::Wait { .. }
-            | Activity::Child { .. } => None,
+            | Activity::Child { .. }
+            | Activity::Locking
+            | Activity::Function { .. }
+            | Activity::Extended { .. }
+            | Activity::Compensating { .. }
+            | Activity::Human { .. } => None,
         }
     }
 
@@ -443,7 +452,12 @@ impl<'a> Mover<'a> {
             | Activity::Try { .. }
             | Activity::Listen { .. }
             | Activity::Wait { .. }
-            | Activity::Child { .. } => None,
+            | Activity::Child { .. }
+            | Activity::Locking
+            | Activity::Function { .. }
+            | Activity::Extended { .. }
+            | Activity::Compensating { .. }
+            | Activity::Human { .. } => None,
         })
     }
 }

@@ -106,7 +106,12 @@ impl Mover<'_> {
             | Activity::Try { .. }
             | Activity::Call { .. }
             | Activity::Wait { .. }
-            | Activity::Child { .. } => None,
+            | Activity::Child { .. }
+            | Activity::Locking
+            | Activity::Function { .. }
+            | Activity::Extended { .. }
+            | Activity::Compensating { .. }
+            | Activity::Human { .. } => None,
         })
     }
 

@@ -70,7 +70,9 @@ impl<'a> Mover<'a> {
                 | Command::StartChild(_)
                 | Command::CancelChild { .. }
                 | Command::TellParent { .. }
-                | Command::Emit { .. } => {}
+                | Command::Emit { .. }
+                | Command::AcquireLock { .. }
+                | Command::ReleaseLock { .. } => {}
             }
         }
         let born: BTreeSet<i64> = self
@@ -86,7 +88,9 @@ impl<'a> Mover<'a> {
                 | Command::StartChild(_)
                 | Command::CancelChild { .. }
                 | Command::TellParent { .. }
-                | Command::Emit { .. } => None,
+                | Command::Emit { .. }
+                | Command::AcquireLock { .. }
+                | Command::ReleaseLock { .. } => None,
             })
             .collect();
         // Calls decided and given up within this step are not made: their frame is gone.
@@ -100,7 +104,9 @@ impl<'a> Mover<'a> {
             Command::StartChild(_)
             | Command::CancelChild { .. }
             | Command::TellParent { .. }
-            | Command::Emit { .. } => true,
+            | Command::Emit { .. }
+            | Command::AcquireLock { .. }
+            | Command::ReleaseLock { .. } => true,
         });
         Transition { instance: self.instance, commands: self.commands, journal: self.journal }
     }
@@ -195,7 +201,19 @@ impl<'a> Mover<'a> {
     /// Lets go of what an activity holds: timers, waits, children; an effect in doubt is kept.
     pub(super) fn release(&mut self, activity: Activity) {
         match activity {
-            Activity::Do | Activity::For { .. } | Activity::Fork { .. } => {}
+            Activity::Do
+            | Activity::For { .. }
+            | Activity::Fork { .. }
+            | Activity::Locking
+            | Activity::Function { .. }
+            | Activity::Extended { .. }
+            | Activity::Compensating { .. } => {}
+            Activity::Human { wait, due, .. } => {
+                self.close_wait(wait);
+                if let Some(timer) = due {
+                    self.forget_timer(timer);
+                }
+            }
             Activity::Try { phase, .. } => match phase {
                 TryPhase::Body { timer: Some(timer) } | TryPhase::Delay { timer, .. } => {
                     self.forget_timer(timer);

@@ -140,6 +140,8 @@ impl Mover<'_> {
                 input,
                 started_at: self.at,
                 timeout: None,
+                late: None,
+                lock: None,
                 activity,
             },
         );
@@ -219,6 +221,13 @@ impl Mover<'_> {
         let input = self.frame(frame).input.clone();
         match &task.kind {
             TaskKind::Call(call) => self.begin_call(frame, call)?,
+            // The compiler gives none of these yet.
+            TaskKind::Function(_)
+            | TaskKind::Compensate
+            | TaskKind::Rethrow
+            | TaskKind::Human(_) => {
+                return Err(Problem::configuration("this call is not supported yet"));
+            }
             TaskKind::Do(block) => self.enter_block(block, input, Some(frame), 0),
             TaskKind::Emit(event) => self.emit(frame, event)?,
             TaskKind::For(spec) => self.begin_for(frame, spec)?,

@@ -264,6 +264,8 @@ impl World {
                 Command::TellParent { parent, result } => {
                     self.arrive(parent, Event::ChildEnded { child: id, result });
                 }
+                Command::AcquireLock { lock, .. } => self.arrive(id, Event::LockGranted { lock }),
+                Command::ReleaseLock { .. } => {}
                 Command::Emit { event } => {
                     self.told.emitted.push(event.clone());
                     self.publish(event).await;

@@ -67,6 +67,7 @@ impl Hot {
             | Event::TimerDue { .. }
             | Event::EventArrived { .. }
             | Event::ChildEnded { .. }
+            | Event::LockGranted { .. }
             | Event::CancelRequested { .. } => false,
         })
     }

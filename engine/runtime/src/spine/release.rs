@@ -35,7 +35,9 @@ impl Spine {
                 Command::StartChild(_)
                 | Command::CancelChild { .. }
                 | Command::TellParent { .. }
-                | Command::Emit { .. } => self.ground.bells.outbox.notify_one(),
+                | Command::Emit { .. }
+                | Command::AcquireLock { .. }
+                | Command::ReleaseLock { .. } => self.ground.bells.outbox.notify_one(),
                 Command::Call(_) | Command::LookUp(_) | Command::CloseWait { .. } => {}
             }
         }

@@ -140,7 +140,9 @@ fn outbox(revision: i64, commands: &[Command]) -> Result<Vec<(i64, String)>, Unw
             Command::StartChild(_)
             | Command::CancelChild { .. }
             | Command::TellParent { .. }
-            | Command::Emit { .. } => {
+            | Command::Emit { .. }
+            | Command::AcquireLock { .. }
+            | Command::ReleaseLock { .. } => {
                 let ordinal = revision.saturating_mul(COMMANDS_MAX).saturating_add(position);
                 rows.push((ordinal, serde_json::to_string(command)?));
             }
@@ -170,13 +172,18 @@ fn open_waits(instance: &Instance) -> impl Iterator<Item = WaitId> {
 fn frame_waits(frame: &Frame) -> Vec<WaitId> {
     match &frame.activity {
         Activity::Listen { waits, .. } => waits.keys().copied().collect(),
+        Activity::Human { wait, .. } => vec![*wait],
         Activity::Do
         | Activity::For { .. }
         | Activity::Fork { .. }
         | Activity::Try { .. }
         | Activity::Call { .. }
         | Activity::Wait { .. }
-        | Activity::Child { .. } => Vec::new(),
+        | Activity::Child { .. }
+        | Activity::Locking
+        | Activity::Function { .. }
+        | Activity::Extended { .. }
+        | Activity::Compensating { .. } => Vec::new(),
     }
 }
 
@@ -196,7 +203,12 @@ fn unsettled(instance: &Instance) -> BTreeMap<Uuid, (&'static str, &Effect)> {
         | Activity::Try { .. }
         | Activity::Listen { .. }
         | Activity::Wait { .. }
-        | Activity::Child { .. } => None,
+        | Activity::Child { .. }
+        | Activity::Locking
+        | Activity::Function { .. }
+        | Activity::Extended { .. }
+        | Activity::Compensating { .. }
+        | Activity::Human { .. } => None,
     });
     abandoned.chain(of_frames).collect()
 }

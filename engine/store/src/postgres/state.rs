@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tenure_machine::instance::{Effect, Frame};
+use tenure_machine::instance::{Compensation, Effect, Frame, Lock};
 use tenure_machine::{FrameId, Identity, Instance, InstanceId, Parent, Status, TimerId};
 use uuid::Uuid;
 
@@ -23,6 +23,16 @@ struct Written<'a> {
     next_id: i64,
     visits: &'a BTreeMap<String, u32>,
     abandoned: &'a BTreeMap<String, Effect>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    late: &'a Option<TimerId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lock: &'a Option<Lock>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    compensations: &'a Vec<Compensation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cancelling: &'a Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    attributes: &'a BTreeMap<String, Value>,
 }
 
 /// The changing half, as read.
@@ -36,6 +46,16 @@ struct Read {
     next_id: i64,
     visits: BTreeMap<String, u32>,
     abandoned: BTreeMap<String, Effect>,
+    #[serde(default)]
+    late: Option<TimerId>,
+    #[serde(default)]
+    lock: Option<Lock>,
+    #[serde(default)]
+    compensations: Vec<Compensation>,
+    #[serde(default)]
+    cancelling: Option<String>,
+    #[serde(default)]
+    attributes: BTreeMap<String, Value>,
 }
 
 /// The changing half as text.
@@ -55,6 +75,11 @@ pub(super) fn write(instance: &Instance) -> serde_json::Result<String> {
         next_id,
         visits,
         abandoned,
+        late,
+        lock,
+        compensations,
+        cancelling,
+        attributes,
     } = instance;
     serde_json::to_string(&Written {
         status,
@@ -65,6 +90,11 @@ pub(super) fn write(instance: &Instance) -> serde_json::Result<String> {
         next_id: *next_id,
         visits,
         abandoned,
+        late,
+        lock,
+        compensations,
+        cancelling,
+        attributes,
     })
 }
 
@@ -129,6 +159,11 @@ impl Row {
             next_id: state.next_id,
             visits: state.visits,
             abandoned: state.abandoned,
+            late: state.late,
+            lock: state.lock,
+            compensations: state.compensations,
+            cancelling: state.cancelling,
+            attributes: state.attributes,
         };
         Ok(Stored { instance, updated_at: self.updated_at.to_jiff() })
     }

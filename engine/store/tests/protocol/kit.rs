@@ -126,6 +126,11 @@ pub(crate) fn pending(key: &str, at: Timestamp) -> NewInstance {
         next_id: 1,
         visits: BTreeMap::new(),
         abandoned: BTreeMap::new(),
+        late: None,
+        lock: None,
+        compensations: Vec::new(),
+        cancelling: None,
+        attributes: BTreeMap::new(),
     };
     NewInstance { instance, fingerprint: "f1".to_owned() }
 }
@@ -169,6 +174,8 @@ pub(crate) fn push(checkpoint: &mut Checkpoint, activity: Activity) {
         input: json!({ "x": 1 }),
         started_at: at,
         timeout: None,
+        late: None,
+        lock: None,
         activity,
     };
     frames.insert(id, frame);
