@@ -36,6 +36,7 @@ pub(super) struct Vars<'a> {
     task: Option<TaskVars<'a>>,
     input: Option<&'a Value>,
     output: Option<&'a Value>,
+    raw_output: Option<&'a Value>,
 }
 
 #[derive(Clone, Copy)]
@@ -53,6 +54,12 @@ impl<'a> Vars<'a> {
 
     pub(super) fn output(mut self, output: &'a Value) -> Self {
         self.output = Some(output);
+        self
+    }
+
+    /// What the task gave before `output.as`: the output `$task` tells.
+    pub(super) fn raw_output(mut self, raw: &'a Value) -> Self {
+        self.raw_output = Some(raw);
         self
     }
 
@@ -90,7 +97,7 @@ impl Scope for Vars<'_> {
                 map.insert("reference".to_owned(), json!(vars.task.pointer));
                 map.insert("definition".to_owned(), vars.task.definition.clone());
                 map.insert("input".to_owned(), vars.raw.clone());
-                if let Some(output) = self.output {
+                if let Some(output) = self.raw_output {
                     map.insert("output".to_owned(), output.clone());
                 }
                 map.insert("startedAt".to_owned(), moment(vars.started_at));
@@ -130,6 +137,7 @@ impl Mover<'_> {
             task: None,
             input: None,
             output: None,
+            raw_output: None,
         }
     }
 
