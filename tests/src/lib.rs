@@ -18,6 +18,7 @@ pub mod crash;
 pub mod definition;
 pub mod house;
 pub mod kit;
+pub mod language;
 pub mod markdown;
 pub mod random;
 pub mod sql;
