@@ -282,6 +282,7 @@ impl<'a> World<'a> {
             | Command::CancelChild { .. }
             | Command::TellParent { .. }
             | Command::Emit { .. }
+            | Command::SetAttributes { .. }
             | Command::AcquireLock { .. }
             | Command::ReleaseLock { .. } => {}
         }

@@ -220,6 +220,12 @@ pub enum Activity {
     Compensating {
         /// What is left to undo, in this order, the one at work first.
         left: Vec<Compensation>,
+        /// Failures in a row of the first one.
+        failures: u32,
+        /// The timer of the next try.
+        timer: Option<TimerId>,
+        /// Only a person can say how to go on.
+        stuck: Option<Incident>,
     },
     /// A `human.task`.
     Human {
@@ -429,6 +435,7 @@ impl Instance {
             Activity::Call { phase: CallPhase::Stuck { incident }, .. } => {
                 Some((frame.task, incident))
             }
+            Activity::Compensating { stuck, .. } => Some((frame.task, stuck.as_ref()?)),
             Activity::Call {
                 phase:
                     CallPhase::Sent { .. }
@@ -447,7 +454,6 @@ impl Instance {
             | Activity::Locking
             | Activity::Function { .. }
             | Activity::Extended { .. }
-            | Activity::Compensating { .. }
             | Activity::Human { .. } => None,
         })
     }

@@ -37,3 +37,15 @@ pub const JSON_DEPTH_MAX: usize = 100;
 
 /// Longest wish of a vendor (`retry_after`) that is honored; a longer one is cut to this.
 pub const RETRY_AFTER_MAX_MS: u64 = 7 * 24 * 3_600_000;
+
+/// Longest name of a lock, in bytes.
+pub const LOCK_NAME_BYTES_MAX: usize = 256;
+
+/// Most completed tasks of an instance that wait to be undone; one more faults.
+pub const COMPENSATIONS_MAX: usize = 10_000;
+
+/// Retries of one compensation before a person is asked.
+pub const COMPENSATION_RETRIES_MAX: u32 = 8;
+
+/// Delay before the first retry of a compensation; doubles with each further one.
+pub const COMPENSATION_DELAY_MS: u64 = 1_000;

@@ -7,9 +7,11 @@
 mod call;
 mod fail;
 mod listen;
+mod lock;
 mod mover;
 mod run;
 pub(crate) mod scope;
+mod undo;
 
 use jiff::Timestamp;
 use tenure_adapter::Problem;
@@ -45,7 +47,7 @@ impl Mover<'_> {
             (Status::Pending, Event::Started) => self.begin(),
             (Status::Live, Event::Started) => return Err(Stale::Closed),
             (Status::Pending | Status::Live, Event::CancelRequested { reason }) => {
-                self.end_cancelled(reason);
+                self.cancel_requested(reason)?;
             }
             (Status::Live, Event::CallEnded { call, outcome }) => {
                 self.call_ended(*call, outcome)?;
@@ -61,7 +63,7 @@ impl Mover<'_> {
             (Status::Live, Event::ChildEnded { child, result }) => {
                 self.child_ended(*child, result)?;
             }
-            (Status::Live, Event::LockGranted { .. }) => return Err(Stale::Closed),
+            (Status::Live, Event::LockGranted { lock }) => self.lock_granted(*lock)?,
             (
                 Status::Pending,
                 Event::LockGranted { .. }
@@ -104,6 +106,12 @@ impl Mover<'_> {
                 self.end_faulted(error);
                 return Ok(());
             }
+            if self.instance.late == Some(timer) {
+                self.forget_timer(timer);
+                self.instance.late = None;
+                self.note(None, Fact::Late);
+                return Ok(());
+            }
             return Err(Stale::Closed);
         };
         self.forget_timer(timer);
@@ -124,6 +132,11 @@ impl Mover<'_> {
             Purpose::RetryTry => self.retry_body(frame),
             Purpose::ResendCall => self.resend(frame),
             Purpose::Settled => self.settled(frame),
+            Purpose::Late => {
+                self.frame_mut(frame).late = None;
+                self.note(Some(task), Fact::Late);
+            }
+            Purpose::Undo => self.undo_next(frame),
         }
         Ok(())
     }
@@ -133,6 +146,9 @@ impl Mover<'_> {
         self.instance.frames.iter().find_map(|(id, frame)| {
             if frame.timeout == Some(timer) {
                 return Some((*id, Purpose::TaskTimeout));
+            }
+            if frame.late == Some(timer) {
+                return Some((*id, Purpose::Late));
             }
             let purpose = match &frame.activity {
                 Activity::Wait { timer: own } if *own == timer => Purpose::WaitOver,
@@ -154,6 +170,7 @@ impl Mover<'_> {
                 {
                     Purpose::Settled
                 }
+                Activity::Compensating { timer: Some(own), .. } if *own == timer => Purpose::Undo,
                 Activity::Wait { .. }
                 | Activity::Try { .. }
                 | Activity::Call { .. }
@@ -210,4 +227,6 @@ enum Purpose {
     RetryTry,
     ResendCall,
     Settled,
+    Late,
+    Undo,
 }

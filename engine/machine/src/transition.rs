@@ -1,5 +1,7 @@
 //! What a step gives: the next instance, what to do once it is committed, and what to remember.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -92,6 +94,11 @@ pub enum Command {
     Emit {
         /// The event.
         event: CloudEvent,
+    },
+    /// Replace the attributes it is found by.
+    SetAttributes {
+        /// All of them.
+        attributes: BTreeMap<String, Value>,
     },
     /// Stand in line for a lock (outbox); [`crate::Event::LockGranted`] answers.
     AcquireLock {
@@ -192,6 +199,11 @@ pub enum Fact {
     },
     /// Stopped from outside.
     InstanceCancelled {
+        /// Why.
+        reason: String,
+    },
+    /// Stopped from outside; what it did is undone first.
+    InstanceCancelling {
         /// Why.
         reason: String,
     },

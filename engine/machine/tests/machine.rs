@@ -12,6 +12,8 @@
 
 #[path = "machine/kit.rs"]
 mod kit;
+#[path = "machine/metadata.rs"]
+mod metadata;
 
 #[path = "machine/call.rs"]
 mod call;

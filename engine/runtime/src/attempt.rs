@@ -35,6 +35,7 @@ impl Errand {
             | Command::CancelChild { .. }
             | Command::TellParent { .. }
             | Command::Emit { .. }
+            | Command::SetAttributes { .. }
             | Command::AcquireLock { .. }
             | Command::ReleaseLock { .. } => None,
         }

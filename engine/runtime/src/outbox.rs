@@ -98,6 +98,7 @@ async fn carry(ground: &Ground, row: OutboxRow) -> Result<(), Error> {
         | Command::SetTimer { .. }
         | Command::ClearTimer { .. }
         | Command::OpenWait(_)
+        | Command::SetAttributes { .. }
         | Command::AcquireLock { .. }
         | Command::ReleaseLock { .. }
         | Command::CloseWait { .. } => {

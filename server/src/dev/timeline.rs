@@ -92,6 +92,7 @@ fn sentence<'f>(fact: &Fact, function: &dyn Fn(&Uuid) -> &'f str) -> Option<Stri
         Fact::LockRequested { name } => format!("stands in line for the lock {name}"),
         Fact::LockGranted { name } => format!("holds the lock {name}"),
         Fact::LockReleased { name } => format!("lets the lock {name} go"),
+        Fact::InstanceCancelling { reason } => format!("is being cancelled: {reason}"),
         Fact::Late => "takes longer than expected".to_owned(),
         Fact::CompensationRegistered => "can be undone".to_owned(),
         Fact::CompensationStarted => "is being undone".to_owned(),

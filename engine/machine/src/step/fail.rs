@@ -45,6 +45,7 @@ impl Mover<'_> {
             (Activity::Fork { .. }, TaskKind::Fork(fork)) if fork.compete => {
                 self.competitor_failed(id, branch, error);
             }
+            (Activity::Compensating { .. }, _) => self.not_undone(id, &error),
             _ => self.fail_frame(id, error),
         }
     }

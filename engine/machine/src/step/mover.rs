@@ -39,6 +39,8 @@ pub(super) struct Mover<'a> {
     pub(super) journal: Vec<Entry>,
     pub(super) work: Vec<Work>,
     pub(super) entered: u32,
+    /// Whether `$context` may be another than before this step.
+    pub(super) context_changed: bool,
 }
 
 impl<'a> Mover<'a> {
@@ -52,12 +54,14 @@ impl<'a> Mover<'a> {
             journal: Vec::new(),
             work: Vec::new(),
             entered: 0,
+            context_changed: false,
         }
     }
 
     /// What was set and cleared within one step never reaches the store: a delete and an insert of
     /// one key in one statement do not see each other.
     pub(super) fn into_transition(mut self) -> Transition {
+        self.index();
         let mut gone = BTreeSet::new();
         for command in &self.commands {
             match command {
@@ -71,6 +75,7 @@ impl<'a> Mover<'a> {
                 | Command::CancelChild { .. }
                 | Command::TellParent { .. }
                 | Command::Emit { .. }
+                | Command::SetAttributes { .. }
                 | Command::AcquireLock { .. }
                 | Command::ReleaseLock { .. } => {}
             }
@@ -89,6 +94,7 @@ impl<'a> Mover<'a> {
                 | Command::CancelChild { .. }
                 | Command::TellParent { .. }
                 | Command::Emit { .. }
+                | Command::SetAttributes { .. }
                 | Command::AcquireLock { .. }
                 | Command::ReleaseLock { .. } => None,
             })
@@ -105,10 +111,36 @@ impl<'a> Mover<'a> {
             | Command::CancelChild { .. }
             | Command::TellParent { .. }
             | Command::Emit { .. }
+            | Command::SetAttributes { .. }
             | Command::AcquireLock { .. }
             | Command::ReleaseLock { .. } => true,
         });
         Transition { instance: self.instance, commands: self.commands, journal: self.journal }
+    }
+
+    /// `metadata.searchable`. What does not evaluate keeps its old value: being found is no reason
+    /// to fail.
+    fn index(&mut self) {
+        let searchable = &self.plan.extensions.searchable;
+        if searchable.is_empty() || !self.context_changed {
+            return;
+        }
+        let mut attributes = self.instance.attributes.clone();
+        for (name, expression) in searchable {
+            match expression.eval(&self.instance.input, &self.vars(None, 0)) {
+                Ok(value @ (Value::String(_) | Value::Number(_) | Value::Bool(_))) => {
+                    attributes.insert(name.clone(), value);
+                }
+                Ok(Value::Null | Value::Array(_) | Value::Object(_)) => {
+                    attributes.remove(name);
+                }
+                Err(_) => {}
+            }
+        }
+        if attributes != self.instance.attributes {
+            self.instance.attributes.clone_from(&attributes);
+            self.commands.push(Command::SetAttributes { attributes });
+        }
     }
 
     pub(super) fn push(&mut self, work: Work) {
@@ -160,8 +192,12 @@ impl<'a> Mover<'a> {
     /// Removes a frame whose activity is over, with its time-out.
     pub(super) fn drop_frame(&mut self, id: FrameId) -> Frame {
         let frame = self.instance.frames.remove(&id).expect("callers look the frame up first");
-        if let Some(timer) = frame.timeout {
+        for timer in [frame.timeout, frame.late].into_iter().flatten() {
             self.forget_timer(timer);
+        }
+        let mut frame = frame;
+        if let Some(lock) = frame.lock.take() {
+            self.release_lock(lock);
         }
         frame
     }
@@ -206,8 +242,14 @@ impl<'a> Mover<'a> {
             | Activity::Fork { .. }
             | Activity::Locking
             | Activity::Function { .. }
-            | Activity::Extended { .. }
-            | Activity::Compensating { .. } => {}
+            | Activity::Extended { .. } => {}
+            Activity::Compensating { left, timer, .. } => {
+                if let Some(timer) = timer {
+                    self.forget_timer(timer);
+                }
+                // Still done, and still to be undone by somebody else.
+                self.instance.compensations.extend(left.into_iter().rev());
+            }
             Activity::Human { wait, due, .. } => {
                 self.close_wait(wait);
                 if let Some(timer) = due {
@@ -281,7 +323,15 @@ impl<'a> Mover<'a> {
     fn clear(&mut self) {
         self.work.clear();
         self.cancel_all();
-        if let Some(timer) = self.instance.timeout.take() {
+        self.forget_instance_timers();
+        if let Some(lock) = self.instance.lock.take() {
+            self.release_lock(lock);
+        }
+    }
+
+    pub(super) fn forget_instance_timers(&mut self) {
+        let timers = [self.instance.timeout.take(), self.instance.late.take()];
+        for timer in timers.into_iter().flatten() {
             self.forget_timer(timer);
         }
     }

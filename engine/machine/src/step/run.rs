@@ -48,6 +48,17 @@ impl Mover<'_> {
     pub(super) fn begin(&mut self) {
         self.instance.status = Status::Live;
         self.note(None, Fact::InstanceStarted);
+        match self.lock_instance() {
+            Err(problem) => self.end_faulted(problem),
+            // The rest waits for the lock.
+            Ok(true) => {}
+            Ok(false) => self.begin_body(),
+        }
+    }
+
+    /// The instance runs: it needs no lock, or holds it.
+    pub(super) fn begin_body(&mut self) {
+        self.context_changed = true;
         if let Err(problem) = self.set_workflow_timeout() {
             return self.end_faulted(problem);
         }
@@ -68,14 +79,24 @@ impl Mover<'_> {
     }
 
     fn set_workflow_timeout(&mut self) -> Result<(), Problem> {
-        let Some(timeout) = &self.plan.timeout else { return Ok(()) };
+        let plan = self.plan;
+        if let Some(timeout) = &plan.timeout {
+            let due = self.workflow_instant(timeout, "timeout")?;
+            self.instance.timeout = Some(self.set_timer(due));
+        }
+        if let Some(expect) = &plan.extensions.expect {
+            let due = self.workflow_instant(expect, "expect")?;
+            self.instance.late = Some(self.set_timer(due));
+        }
+        Ok(())
+    }
+
+    fn workflow_instant(&self, after: &Duration, what: &str) -> Result<jiff::Timestamp, Problem> {
         let zone = &self.plan.extensions.zone;
         let input = &self.instance.input;
-        let due = timeout
+        after
             .after(self.at, zone, input, &self.vars(None, 0).input(input))
-            .map_err(|detail| Problem::expression(format!("timeout: {detail}")))?;
-        self.instance.timeout = Some(self.set_timer(due));
-        Ok(())
+            .map_err(|detail| Problem::expression(format!("{what}: {detail}")))
     }
 
     pub(super) fn enter_block(
@@ -146,7 +167,7 @@ impl Mover<'_> {
             },
         );
         if let Err(problem) =
-            self.set_task_timeout(frame, task).and_then(|()| self.act(frame, task))
+            self.set_task_timers(frame, task).and_then(|()| self.lock_or_act(frame, task))
         {
             self.fail_frame(frame, problem);
         }
@@ -183,11 +204,17 @@ impl Mover<'_> {
         storable(input, "input.from")
     }
 
-    fn set_task_timeout(&mut self, frame: FrameId, task: &Task) -> Result<(), Problem> {
-        let Some(timeout) = &task.timeout else { return Ok(()) };
-        let due = self.instant(frame, timeout, "timeout")?;
-        let timer = self.set_timer(due);
-        self.frame_mut(frame).timeout = Some(timer);
+    fn set_task_timers(&mut self, frame: FrameId, task: &Task) -> Result<(), Problem> {
+        if let Some(timeout) = &task.timeout {
+            let due = self.instant(frame, timeout, "timeout")?;
+            let timer = self.set_timer(due);
+            self.frame_mut(frame).timeout = Some(timer);
+        }
+        if let Some(expect) = &task.expect {
+            let due = self.instant(frame, expect, "expect")?;
+            let timer = self.set_timer(due);
+            self.frame_mut(frame).late = Some(timer);
+        }
         Ok(())
     }
 
@@ -217,15 +244,14 @@ impl Mover<'_> {
     }
 
     /// Starts what a task does. Tasks that need no waiting end at once.
-    fn act(&mut self, frame: FrameId, task: &Task) -> Result<(), Problem> {
+    pub(super) fn act(&mut self, frame: FrameId, task: &Task) -> Result<(), Problem> {
         let input = self.frame(frame).input.clone();
         match &task.kind {
             TaskKind::Call(call) => self.begin_call(frame, call)?,
             // The compiler gives none of these yet.
-            TaskKind::Function(_)
-            | TaskKind::Compensate
-            | TaskKind::Rethrow
-            | TaskKind::Human(_) => {
+            TaskKind::Compensate => self.begin_compensation(frame)?,
+            TaskKind::Rethrow => return Err(self.caught(frame)),
+            TaskKind::Function(_) | TaskKind::Human(_) => {
                 return Err(Problem::configuration("this call is not supported yet"));
             }
             TaskKind::Do(block) => self.enter_block(block, input, Some(frame), 0),
@@ -401,7 +427,11 @@ impl Mover<'_> {
 
     /// A task has its raw output: transform, check, export, leave.
     fn finish(&mut self, id: FrameId, output: Value, flow: Option<Flow>) {
-        match self.task_output(id, output) {
+        let finished = self.task_output(id, output).and_then(|(output, context)| {
+            self.register(id, &output)?;
+            Ok((output, context))
+        });
+        match finished {
             Err(problem) => self.fail_frame(id, problem),
             Ok((output, context)) => {
                 let frame = self.drop_frame(id);
@@ -472,6 +502,11 @@ impl Mover<'_> {
             Flow::Exit => None,
             Flow::Task(next) => Some(next),
             Flow::End => {
+                // Undoing goes on with the next: `end` ends only what undoes this one.
+                if let Some(undoing) = self.undoing_around(parent) {
+                    self.cancel_below(undoing);
+                    return self.undone(undoing);
+                }
                 self.leave_ancestors(parent);
                 return self.end_workflow(output);
             }
@@ -499,6 +534,7 @@ impl Mover<'_> {
         let plan = self.plan;
         let task = plan.task(self.frame(id).task);
         match (&mut self.frame_mut(id).activity, &task.kind) {
+            (Activity::Compensating { .. }, _) => self.undone(id),
             (Activity::For { index, .. }, TaskKind::For(spec)) => {
                 *index += 1;
                 if let Err(problem) = self.turn(id, spec, output) {

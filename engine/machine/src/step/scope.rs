@@ -9,6 +9,7 @@ use tenure_definition::plan::TaskKind;
 use tenure_definition::{Plan, Task, TaskId};
 
 use super::mover::Mover;
+use super::undo::compensated;
 use crate::instance::{Activity, TryPhase};
 use crate::{FrameId, Instance, secret};
 
@@ -180,6 +181,7 @@ impl Mover<'_> {
             }
             (parent, branch) = (frame.parent, frame.branch as usize);
         }
+        self.context_changed = true;
         self.instance.context = value;
     }
 
@@ -198,6 +200,12 @@ impl Mover<'_> {
                 (Activity::Try { phase: TryPhase::Handler { error }, .. }, TaskKind::Try(spec)) => {
                     locals.push((spec.bind.as_str(), Cow::Owned(json!(error))));
                 }
+                (Activity::Compensating { left, .. }, _) => {
+                    if let Some(first) = left.first() {
+                        let value = compensated(self.plan, first);
+                        locals.push(("compensated", Cow::Owned(value)));
+                    }
+                }
                 _ => {}
             }
             next = frame.parent;
@@ -213,6 +221,16 @@ impl Mover<'_> {
             let frame = self.frame(id);
             if let Activity::For { index, .. } = &frame.activity {
                 turns.push(index.to_string());
+            }
+            if let Activity::Compensating { left, .. } = &frame.activity
+                && let Some(first) = left.first()
+            {
+                // Its pointer is inside this task already; the turns are those of what is undone.
+                let (_, done) = first.position.split_once('[').unwrap_or_default();
+                if let Some(done) = done.strip_suffix(']') {
+                    turns.push(done.to_owned());
+                }
+                break;
             }
             next = frame.parent;
         }

@@ -46,8 +46,13 @@ pub(crate) fn catalog() -> Catalog {
 
 /// Compiles tasks (the items of the top-level `do`), with further top-level fields before them.
 pub(crate) fn plan_with(head: &str, tasks: &str) -> Plan {
+    plan_of("{}", head, tasks)
+}
+
+/// The same, with `document.metadata`.
+pub(crate) fn plan_of(metadata: &str, head: &str, tasks: &str) -> Plan {
     let text = format!(
-        "document: {{ dsl: 1.0.3, namespace: test, name: sample, version: 1.0.0 }}\n{head}\ndo:\n{tasks}"
+        "document: {{ dsl: 1.0.3, namespace: test, name: sample, version: 1.0.0, metadata: {metadata} }}\n{head}\ndo:\n{tasks}"
     );
     match compile(&Source { name: "sample.yaml".to_owned(), text }, &catalog()) {
         Ok((plan, _)) => plan,
@@ -75,7 +80,10 @@ impl Run {
     }
 
     pub(crate) fn start_with(head: &str, tasks: &str, input: Value) -> Self {
-        let plan = plan_with(head, tasks);
+        Self::start_plan(plan_with(head, tasks), input)
+    }
+
+    pub(crate) fn start_plan(plan: Plan, input: Value) -> Self {
         let admission = admit(&plan, &input).unwrap();
         let now = Timestamp::from_second(1_800_000_000).unwrap();
         let start = Start {

@@ -265,7 +265,7 @@ impl World {
                     self.arrive(parent, Event::ChildEnded { child: id, result });
                 }
                 Command::AcquireLock { lock, .. } => self.arrive(id, Event::LockGranted { lock }),
-                Command::ReleaseLock { .. } => {}
+                Command::ReleaseLock { .. } | Command::SetAttributes { .. } => {}
                 Command::Emit { event } => {
                     self.told.emitted.push(event.clone());
                     self.publish(event).await;

@@ -38,7 +38,10 @@ impl Spine {
                 | Command::Emit { .. }
                 | Command::AcquireLock { .. }
                 | Command::ReleaseLock { .. } => self.ground.bells.outbox.notify_one(),
-                Command::Call(_) | Command::LookUp(_) | Command::CloseWait { .. } => {}
+                Command::Call(_)
+                | Command::LookUp(_)
+                | Command::SetAttributes { .. }
+                | Command::CloseWait { .. } => {}
             }
         }
         if instance.is_terminal() {

@@ -151,6 +151,7 @@ fn outbox(revision: i64, commands: &[Command]) -> Result<Vec<(i64, String)>, Unw
             | Command::SetTimer { .. }
             | Command::ClearTimer { .. }
             | Command::OpenWait(_)
+            | Command::SetAttributes { .. }
             | Command::CloseWait { .. } => {}
         }
     }

@@ -1,0 +1,134 @@
+//! `metadata.exclusive`: locks by name, of the whole instance or of one `do`.
+//!
+//! A lock is asked for by a command and granted by an event. Who stands in line, and who is next,
+//! is kept by the store: it is about more than one instance.
+
+use serde_json::Value;
+use tenure_adapter::Problem;
+use tenure_definition::Task;
+use tenure_definition::plan::KeyPolicy;
+use tenure_definition::template::Template;
+
+use super::mover::Mover;
+use crate::instance::{Activity, Lock};
+use crate::limit::LOCK_NAME_BYTES_MAX;
+use crate::{Command, Fact, FrameId, LockId, Stale};
+
+impl Mover<'_> {
+    /// Asks for the lock of the whole instance, if it has one; says whether it must wait.
+    pub(super) fn lock_instance(&mut self) -> Result<bool, Problem> {
+        let extensions = &self.plan.extensions;
+        let name = match (&extensions.exclusive, extensions.business_key_policy) {
+            (Some(name), _) => {
+                let input = &self.instance.input;
+                lock_name(name.eval(input, &self.vars(None, 0).input(input)))?
+            }
+            (None, KeyPolicy::Queue) => {
+                let identity = &self.instance.identity;
+                format!("business-key:{}:{}", identity.definition, identity.business_key)
+            }
+            (None, KeyPolicy::Allow | KeyPolicy::Reject | KeyPolicy::ReturnExisting) => {
+                return Ok(false);
+            }
+        };
+        let lock = self.request(name);
+        self.note(None, Fact::LockRequested { name: lock.name.clone() });
+        self.instance.lock = Some(lock);
+        Ok(true)
+    }
+
+    /// Asks for the lock of a task and begins it once it is held.
+    pub(super) fn lock_or_act(&mut self, frame: FrameId, task: &Task) -> Result<(), Problem> {
+        let Some(template) = &task.exclusive else { return self.act(frame, task) };
+        let name = self.task_lock(frame, template)?;
+        if self.holds(frame, &name) {
+            // A second lock of this name would wait for the first for ever.
+            return self.act(frame, task);
+        }
+        let lock = self.request(name);
+        self.note(Some(task.id), Fact::LockRequested { name: lock.name.clone() });
+        let at = self.frame_mut(frame);
+        at.lock = Some(lock);
+        at.activity = Activity::Locking;
+        Ok(())
+    }
+
+    fn task_lock(&self, frame: FrameId, template: &Template) -> Result<String, Problem> {
+        let input = &self.frame(frame).input;
+        lock_name(template.eval(input, &self.frame_vars(frame)))
+    }
+
+    /// Whether the instance, or a task around this one, has the lock already.
+    fn holds(&self, frame: FrameId, name: &str) -> bool {
+        let is_it = |lock: &Option<Lock>| lock.as_ref().is_some_and(|lock| lock.name == name);
+        let mut next = self.frame(frame).parent;
+        while let Some(id) = next {
+            let around = self.frame(id);
+            if is_it(&around.lock) {
+                return true;
+            }
+            next = around.parent;
+        }
+        is_it(&self.instance.lock)
+    }
+
+    fn request(&mut self, name: String) -> Lock {
+        let id = LockId(self.number());
+        self.commands.push(Command::AcquireLock { lock: id, name: name.clone() });
+        Lock { id, name, held: false }
+    }
+
+    /// It is this instance's turn.
+    pub(super) fn lock_granted(&mut self, granted: LockId) -> Result<(), Stale> {
+        let is_it = |lock: &Option<Lock>| lock.as_ref().is_some_and(|lock| lock.id == granted);
+        if is_it(&self.instance.lock) {
+            let Some(lock) = self.instance.lock.as_mut().filter(|lock| !lock.held) else {
+                return Err(Stale::Closed);
+            };
+            lock.held = true;
+            let name = lock.name.clone();
+            self.note(None, Fact::LockGranted { name });
+            self.begin_body();
+            return Ok(());
+        }
+        let frame = self.instance.frames.iter().find(|(_, frame)| {
+            is_it(&frame.lock) && frame.activity == Activity::Locking
+        });
+        let Some((&id, _)) = frame else { return Err(Stale::Closed) };
+        let task = self.plan.task(self.frame(id).task);
+        let at = self.frame_mut(id);
+        at.activity = Activity::Do;
+        let name = at.lock.as_mut().map(|lock| {
+            lock.held = true;
+            lock.name.clone()
+        });
+        self.note(Some(task.id), Fact::LockGranted { name: name.unwrap_or_default() });
+        if let Err(problem) = self.act(id, task) {
+            self.fail_frame(id, problem);
+        }
+        Ok(())
+    }
+
+    /// Lets a lock go, or leaves the line.
+    pub(super) fn release_lock(&mut self, lock: Lock) {
+        let Lock { id, name, held } = lock;
+        if held {
+            self.note(None, Fact::LockReleased { name: name.clone() });
+        }
+        self.commands.push(Command::ReleaseLock { lock: id, name });
+    }
+}
+
+fn lock_name(value: Result<Value, String>) -> Result<String, Problem> {
+    match value.map_err(|detail| Problem::expression(format!("exclusive: {detail}")))? {
+        Value::String(name) if !name.is_empty() && name.len() <= LOCK_NAME_BYTES_MAX => Ok(name),
+        Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Array(_)
+        | Value::Object(_) => Err(Problem::expression(format!(
+            "exclusive must give a text of 1 to {LOCK_NAME_BYTES_MAX} bytes: the name of the lock"
+        ))),
+    }
+}
