@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use tenure_tests::definition::{findings, read_yaml, upstream_schema};
+use tenure_tests::kit::services::Services;
 use tenure_tests::language::play::play;
 use tenure_tests::language::verdict::verdict;
 use tenure_tests::language::{Group, groups};
@@ -142,10 +143,11 @@ fn every_row_and_every_ruling_has_a_case() {
 
 #[tokio::test]
 async fn every_case_holds() {
+    let services = Services::open().await.expect("loopback");
     let (mut held, mut failed) = (0, Vec::new());
     for Group { path, cases, .. } in all() {
         for case in &cases {
-            let wrong = match play(case).await {
+            let wrong = match play(case, &services).await {
                 Ok(played) => verdict(case, &played),
                 Err(error) => vec![format!("{error:#}")],
             };

@@ -1,6 +1,8 @@
-//! The two services the kit calls, played on loopback: a pet store and an echo that asks for a
-//! password. The definitions keep their addresses; the adapters are told to look for these hosts
+//! The two services that the kit and the cases of the language call, played on loopback: a pet store
+//! and an echo (`echo`). The definitions keep their addresses; the adapters are told to look for these hosts
 //! here (`Settings::resolve`).
+
+mod echo;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -11,8 +13,6 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -43,7 +43,7 @@ impl Services {
             .route("/v2/swagger.json", get(document))
             .route("/v2/pet/findByStatus", get(pets_by_status))
             .route("/v2/pet/{id}", get(pet).put(sold))
-            .route("/basic-auth/{user}/{password}", get(login));
+            .merge(echo::routes());
         let running = tokio::spawn(async move {
             // A server that ends is seen by the calls that fail.
             axum::serve(listener, router).await.ok();
@@ -93,17 +93,6 @@ async fn pet(Path(id): Path<String>) -> Response {
 
 async fn sold(Path(id): Path<String>, Json(body): Json<Value>) -> Response {
     find(&id).map_or_else(no_pet, |_| Json(body).into_response())
-}
-
-/// As httpbin does it: the address says who may come in.
-async fn login(Path((user, password)): Path<(String, String)>, headers: HeaderMap) -> Response {
-    let expected = format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}")));
-    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    if given == Some(expected.as_str()) {
-        return Json(json!({ "authenticated": true, "user": user })).into_response();
-    }
-    let ask = [(header::WWW_AUTHENTICATE, "Basic realm=\"Fake Realm\"")];
-    (StatusCode::UNAUTHORIZED, ask).into_response()
 }
 
 /// The description of the store, in the old form the real one has.

@@ -8,11 +8,13 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tenure_adapter::{Adapter, EffectClass, Manifest, Outcome, Registry, Request, RetryDefault};
+use tenure_adapters::Settings;
 use tenure_definition::{Diagnostic, Plan, Source, compile};
 use tenure_machine::CloudEvent;
 use tenure_runtime::local::{self, Options, Report};
 
 use super::case::{Case, Happening};
+use crate::kit::services::Services;
 
 /// The clock's reading at the start of a case that says none: 2027-01-15T08:00:00Z.
 const START: i64 = 1_800_000_000;
@@ -72,15 +74,24 @@ impl Adapter for Stub {
     }
 }
 
+/// The functions of the cases, and those of the language that call over HTTP: these find their hosts
+/// at the services.
+fn functions(stub: &Arc<Stub>, services: &Services) -> anyhow::Result<Registry> {
+    let settings = Settings { resolve: services.hosts(), ..Settings::default() };
+    let real = tenure_adapters::registry(settings)?;
+    let own: Arc<dyn Adapter> = Arc::clone(stub) as Arc<dyn Adapter>;
+    let web = real.adapter("http").cloned();
+    Ok(Registry::new([own].into_iter().chain(web), |catalog| catalog))
+}
+
 /// Compiles and runs a case.
 ///
 /// # Errors
 /// When the case itself is wrong: a child that does not compile, an event that is none.
-pub async fn play(case: &Case) -> anyhow::Result<Played> {
+pub async fn play(case: &Case, services: &Services) -> anyhow::Result<Played> {
     let stub = Arc::new(Stub::default());
     stub.script.lock().expect(NO_POISON).extend(case.calls.iter().cloned());
-    let plug: Arc<dyn Adapter> = Arc::clone(&stub) as Arc<dyn Adapter>;
-    let registry = Registry::new([plug], |catalog| catalog);
+    let registry = functions(&stub, services)?;
     let text = case.text();
     let source = Source { name: "case.yaml".to_owned(), text: text.clone() };
     let (plan, found) = match compile(&source, registry.catalog()) {

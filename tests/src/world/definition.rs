@@ -65,7 +65,9 @@ impl Writer<'_> {
     fn document_metadata(&mut self) -> Option<Value> {
         match self.random.below(8) {
             0 => Some(json!({ "exclusive": "world-${ .n }" })),
-            1 => Some(json!({ "businessKey": { "key": "${ \"key-\\(.n)\" }", "policy": "queue" } })),
+            1 => {
+                Some(json!({ "businessKey": { "key": "${ \"key-\\(.n)\" }", "policy": "queue" } }))
+            }
             2 => Some(json!({ "onCancel": "compensate" })),
             3 => Some(json!({ "expect": { "seconds": 10 } })),
             _ => None,
@@ -88,7 +90,10 @@ impl Writer<'_> {
             task.insert("if".to_owned(), json!("${ . != null }"));
         }
         if self.random.one_in(10) {
-            task.insert("input".to_owned(), json!({ "from": "${ { n: 1, was: . } | .was |= type }" }));
+            task.insert(
+                "input".to_owned(),
+                json!({ "from": "${ { n: 1, was: . } | .was |= type }" }),
+            );
         }
         if self.random.one_in(6) {
             task.insert("timeout".to_owned(), json!({ "after": { "seconds": 20 } }));
