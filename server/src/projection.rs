@@ -174,7 +174,9 @@ fn waiting(
             "kind": "human-task",
             "ticket": ticket,
             "title": request.get("title"),
+            "description": request.get("description"),
             "assignees": request.get("assignees"),
+            "form": request.get("form"),
             "due": timer.as_ref().and_then(due),
         }),
         Activity::Try { phase, .. } => match phase {

@@ -22,10 +22,12 @@ mod call;
 mod digest;
 mod event;
 mod flow;
+mod human;
 mod leaf;
 mod metadata;
 mod name;
 mod recovery;
+mod schedule;
 mod task;
 
 pub(crate) use name::GLOBALS;

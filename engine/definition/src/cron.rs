@@ -6,12 +6,16 @@
 
 use std::str::FromStr;
 
-use cron::Schedule;
+use cron::{Schedule, TimeUnitSpec};
+use jiff::civil::{Date, Time};
 
 /// A cron schedule.
 #[derive(Debug, Clone)]
 pub struct Cron {
+    /// As written.
+    pub source: String,
     schedules: Vec<Schedule>,
+    hourly: bool,
 }
 
 /// Why a text is no schedule.
@@ -71,15 +75,43 @@ impl Cron {
         } else {
             vec![schedule(day, &weekdays)?]
         };
-        Ok(Self { schedules })
+        let hourly = hour.starts_with('*');
+        Ok(Self { source: text.to_owned(), schedules, hourly })
     }
 
-    /// The schedules of the `cron` crate; an instant that fits any of them fits. They are to be
-    /// asked with civil times dressed as UTC, so that a change of the clocks neither skips nor
-    /// doubles a firing.
+    /// Whether the hour is free (`*`, `*/2`): such a schedule counts hours as they pass, whatever
+    /// the clocks on the wall do.
     #[must_use]
-    pub fn schedules(&self) -> &[Schedule] {
-        &self.schedules
+    pub fn is_hourly(&self) -> bool {
+        self.hourly
+    }
+
+    /// Whether it fires on this date. The `cron` crate is asked for its sets and never for times:
+    /// what it makes of a change of the clocks is not what a schedule promises.
+    #[must_use]
+    pub fn fits(&self, date: Date) -> bool {
+        let number = |value: i8| u32::try_from(value).unwrap_or(0);
+        let (month, day) = (number(date.month()), number(date.day()));
+        // Sunday is 1 there.
+        let weekday = number(date.weekday().to_sunday_one_offset());
+        self.schedules.iter().any(|schedule| {
+            schedule.months().includes(month)
+                && schedule.days_of_month().includes(day)
+                && schedule.days_of_week().includes(weekday)
+        })
+    }
+
+    /// The times of a day it fires on, in order.
+    pub fn times(&self) -> impl Iterator<Item = Time> + '_ {
+        let first = self.schedules.first().into_iter();
+        first.flat_map(|schedule| {
+            schedule.hours().iter().flat_map(|hour| {
+                schedule.minutes().iter().filter_map(move |minute| {
+                    let (hour, minute) = (i8::try_from(hour).ok()?, i8::try_from(minute).ok()?);
+                    Time::new(hour, minute, 0, 0).ok()
+                })
+            })
+        })
     }
 }
 
@@ -132,7 +164,7 @@ mod tests {
 
     fn check(text: &str, schedules: usize) {
         match Cron::parse(text) {
-            Ok(cron) => assert_eq!(cron.schedules().len(), schedules, "{text}"),
+            Ok(cron) => assert_eq!(cron.schedules.len(), schedules, "{text}"),
             Err(error) => panic!("{text}: {error}"),
         }
     }

@@ -10,11 +10,14 @@
 //!
 //! Where to go next: `engine/machine`, which executes plans.
 
+pub mod builtin;
 pub mod canonical;
 pub mod cron;
 pub mod diagnostic;
 pub mod expression;
+pub mod matcher;
 pub mod plan;
+pub mod schedule;
 pub mod schema;
 pub mod source;
 pub mod template;

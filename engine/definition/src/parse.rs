@@ -15,9 +15,10 @@ mod control;
 mod event;
 mod metadata;
 mod recovery;
+mod schedule;
 mod task;
 
-use model::{Data, Definition, Schedule, Timeout, Uses};
+use model::{Data, Definition, Timeout, Uses};
 
 /// Version of the language we follow; the patch level does not matter to the parser.
 const DSL: &str = "1.0";
@@ -44,7 +45,7 @@ impl Parser<'_> {
             document_node.map_or((None, None), |node| (self.document(node), node.get("metadata")));
         self.evaluate(root);
         let uses = root.get("use").map(|entry| self.uses(&entry.node)).unwrap_or_default();
-        let schedule = root.get("schedule").and_then(|entry| self.schedule(&entry.node));
+        let schedule = self.schedule(root);
         let body = self
             .required(root, "do", "a definition")
             .map(|node| self.block(node, "do"))
@@ -120,14 +121,6 @@ impl Parser<'_> {
             return None;
         }
         Some(text.to_owned())
-    }
-
-    /// Keys of ours that do no harm without their effect, but would be missed.
-    pub(super) fn metadata_passed_over(&mut self, node: &Node, keys: &[&str]) {
-        for entry in keys.iter().filter_map(|key| node.get(key)) {
-            let what = format!("metadata.{}", entry.key);
-            self.no_effect_yet(&entry.at, &what, "it may stay: a later version will honor it");
-        }
     }
 
     /// Keys that promise something this server does not do yet must not be passed over.
@@ -219,28 +212,6 @@ impl Parser<'_> {
         node.get(key)
             .and_then(|entry| self.object_of_any(&entry.node, &format!("use.{key}")))
             .unwrap_or_default()
-    }
-
-    fn schedule<'n>(&mut self, node: &'n Node) -> Option<Schedule<'n>> {
-        self.object(node, "schedule", &["every", "cron", "after", "on", "read"])?;
-        let leaf = |key: &str| node.get(key).map(|entry| &entry.node);
-        let on = node.get("on").and_then(|entry| self.strategy(&entry.node));
-        if let (Some(read), None) = (node.get("read"), node.get("on")) {
-            self.report
-                .error("missing-field", &read.at, "`read` says how the events of `on` are read")
-                .label("there is no `on`");
-        }
-        let ways = ["every", "cron", "after", "on"];
-        if ways.iter().all(|way| node.get(way).is_none()) {
-            self.report
-                .error("missing-field", &node.at, "a schedule starts instances by something")
-                .help("give one of every, cron, after, on");
-        } else {
-            let instead = "start instances through the API; `tenure run --trigger` plays `on`";
-            self.no_effect_yet(&node.at, "a schedule on the server", instead);
-        }
-        let read = self.read_mode(node);
-        Some(Schedule { every: leaf("every"), cron: leaf("cron"), after: leaf("after"), on, read })
     }
 
     /// `input`, `output` or `export` of a task or of the definition.

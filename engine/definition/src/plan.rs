@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tenure_adapter::Manifest;
 
+use crate::cron::Cron;
 use crate::expression::Expression;
+use crate::matcher::Matcher;
+use crate::schedule::Policy;
 use crate::schema::Schema;
 use crate::template::Template;
 use crate::time::Duration;
@@ -297,8 +300,14 @@ pub struct Function {
 /// A decision that a person makes.
 #[derive(Debug)]
 pub struct Human {
-    /// `title`, `assignees`, `form` (a JSON Schema of the decision) and `due`.
+    /// `title`, `description`, `assignees`, `form` (a JSON Schema of the decision) and `due`.
     pub with: Template,
+    /// The schema of the evaluated `with`.
+    pub input: Schema,
+    /// `form`, when it is a constant.
+    pub form: Option<Schema>,
+    /// Which event brings the decision: correlated by the ticket.
+    pub filter: EventFilter,
 }
 
 /// `for`.
@@ -338,6 +347,15 @@ pub struct Listen {
     pub foreach: Option<Foreach>,
 }
 
+impl Listen {
+    /// The filters of `to`, then those of `until`, in declared order.
+    #[must_use]
+    pub fn filters(&self) -> Vec<&EventFilter> {
+        let until = self.until.as_ref().map_or(&[][..], Until::filters);
+        self.to.filters().iter().chain(until).collect()
+    }
+}
+
 /// When a `listen` to any of several events has heard enough.
 #[derive(Debug)]
 pub enum Until {
@@ -345,8 +363,19 @@ pub enum Until {
     Condition(Expression),
     /// These events end it; they are no part of the output.
     Event(Strategy),
-    /// It never has: `until: "false"` and the like end with a time-out or a cancellation only.
+    /// It never has: `until: ${ false }` ends with a time-out or a cancellation only.
     Never,
+}
+
+impl Until {
+    /// The filters of the events that end it.
+    #[must_use]
+    pub fn filters(&self) -> &[EventFilter] {
+        match self {
+            Self::Event(strategy) => strategy.filters(),
+            Self::Condition(_) | Self::Never => &[],
+        }
+    }
 }
 
 /// `foreach` of a `listen`.
@@ -356,7 +385,7 @@ pub struct Foreach {
     pub item: String,
     /// Variable of the index, without `$`.
     pub at: String,
-    /// The tasks, on what was kept of the event.
+    /// The tasks, on what was kept of the event. None: what was kept is the output of the turn.
     pub body: Block,
     /// `output` of each turn: an item of the listen's output.
     pub output: Output,
@@ -375,6 +404,17 @@ pub enum Strategy {
     All(Vec<EventFilter>),
 }
 
+impl Strategy {
+    /// The filters, in declared order.
+    #[must_use]
+    pub fn filters(&self) -> &[EventFilter] {
+        match self {
+            Self::One(filter) => std::slice::from_ref(filter),
+            Self::Any(filters) | Self::All(filters) => filters,
+        }
+    }
+}
+
 /// `read`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Read {
@@ -391,8 +431,8 @@ pub enum Read {
 pub struct EventFilter {
     /// The event's `type`, when it is a constant; `None` fits any type.
     pub event_type: Option<String>,
-    /// Attributes by equality (other than a constant `type`); evaluated when the wait opens.
-    pub with: Vec<(String, Template)>,
+    /// Conditions on attributes (other than a constant `type`), and on `data`.
+    pub with: Vec<(String, Matcher)>,
     /// Correlations, in order of their names.
     pub correlate: Vec<Correlation>,
     /// Lowercase hex SHA-256 over the correlations' names and `from` sources; empty without
@@ -511,11 +551,13 @@ pub struct Schedule {
     /// `every`.
     pub every: Option<Duration>,
     /// `cron`, five fields.
-    pub cron: Option<String>,
+    pub cron: Option<Cron>,
     /// `after`.
     pub after: Option<Duration>,
     /// `on`.
     pub on: Option<Strategy>,
     /// `read` of `on`.
     pub read: Read,
+    /// `metadata.schedule` of the document.
+    pub policy: Policy,
 }

@@ -3,7 +3,7 @@
 //! or an expression that gives one of these.
 
 use jiff::tz::TimeZone;
-use jiff::{Span, Timestamp};
+use jiff::{Span, SpanFieldwise, Timestamp};
 use serde_json::Value;
 
 use crate::expression::Scope;
@@ -55,6 +55,52 @@ impl Duration {
         scope: &dyn Scope,
     ) -> Result<i64, String> {
         Ok(self.after(from, zone, input, scope)?.as_millisecond() - from.as_millisecond())
+    }
+}
+
+/// When something is due: so long after now, or at an instant.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Due {
+    /// This long after.
+    After(SpanFieldwise),
+    /// At this instant.
+    At(Timestamp),
+}
+
+impl Due {
+    /// The instant, counted from `from`.
+    ///
+    /// # Errors
+    /// When it is out of range.
+    pub fn instant(self, from: Timestamp, zone: &TimeZone) -> Result<Timestamp, String> {
+        match self {
+            Self::At(instant) => Ok(instant),
+            Self::After(span) => {
+                let end = from.to_zoned(zone.clone()).checked_add(span.0);
+                Ok(end
+                    .map_err(|error| format!("the duration leads out of range: {error}"))?
+                    .timestamp())
+            }
+        }
+    }
+}
+
+/// Reads a duration (object or ISO 8601 text) or an instant (RFC 3339 text).
+///
+/// # Errors
+/// Says what was found and what is expected.
+pub fn read_instant(value: &Value) -> Result<Due, String> {
+    match value {
+        Value::String(text) if !text.starts_with('P') => text
+            .parse()
+            .map(Due::At)
+            .map_err(|_| format!("`{text}` is neither a duration like `P3D` nor an instant")),
+        Value::String(_)
+        | Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::Array(_)
+        | Value::Object(_) => read_span(value).map(|span| Due::After(span.fieldwise())),
     }
 }
 

@@ -1,7 +1,10 @@
 //! A CloudEvent 1.0 in its JSON form.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tenure_definition::expression::Scope;
+use tenure_definition::plan::EventFilter;
 
 use crate::limit::JSON_DEPTH_MAX;
 use crate::outside::is_deeper_than;
@@ -52,6 +55,51 @@ impl CloudEvent {
     #[must_use]
     pub fn data(&self) -> Value {
         self.rest.get("data").cloned().unwrap_or(Value::Null)
+    }
+
+    /// Whether type, attributes and data are what a filter asks for; correlations are not looked
+    /// at.
+    #[must_use]
+    pub fn fits(&self, filter: &EventFilter, scope: &dyn Scope) -> bool {
+        filter.event_type.as_ref().is_none_or(|wanted| *wanted == self.kind)
+            && filter.with.iter().all(|(name, matcher)| {
+                matcher.fits(&self.attribute(name).unwrap_or(Value::Null), scope)
+            })
+    }
+
+    /// Checks the types of the other attributes, for events that are published: `time` is a
+    /// timestamp, the optional ones of the standard are texts, further ones texts, booleans or
+    /// whole numbers. Events from outside are taken as they come.
+    ///
+    /// # Errors
+    /// Names the attribute that is wrong.
+    pub fn check_types(&self) -> Result<(), String> {
+        for (name, value) in self.rest.iter().filter(|(name, _)| *name != "data") {
+            let fits = match (name.as_str(), value) {
+                ("time", Value::String(text)) => text.parse::<Timestamp>().is_ok(),
+                ("subject" | "datacontenttype" | "dataschema", Value::String(text)) => {
+                    !text.is_empty()
+                }
+                ("time" | "subject" | "datacontenttype" | "dataschema", _) => false,
+                (_, Value::String(_) | Value::Bool(_)) => true,
+                (_, Value::Number(number)) => number.is_i64(),
+                (_, Value::Null | Value::Array(_) | Value::Object(_)) => false,
+            };
+            if !fits {
+                return Err(match name.as_str() {
+                    "time" => {
+                        format!("time must be a timestamp like 2027-01-31T12:00:00Z, not {value}")
+                    }
+                    "subject" | "datacontenttype" | "dataschema" => {
+                        format!("{name} must be a text that is not empty, not {value}")
+                    }
+                    _ => format!(
+                        "{name} must be a text, a boolean or a whole number; put the rest under data"
+                    ),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Checks the required attributes.

@@ -1,6 +1,6 @@
 //! What is kept of an instance between two steps: all of it, serializable, and nothing else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -185,12 +185,19 @@ pub enum Activity {
     },
     /// A `listen`.
     Listen {
-        /// The open waits, one per filter, with the index of their filter.
+        /// The open waits, one per filter (those of `to`, then those of `until`), with the index of
+        /// their filter.
         waits: BTreeMap<WaitId, usize>,
-        /// What was consumed, by the index of the filter.
+        /// What was consumed, by the index of the filter: for the output, and for `until`.
         consumed: Vec<(usize, Value)>,
         /// Values bound by the first event, by correlation name.
         bound: BTreeMap<String, Value>,
+        /// Source and id of the events consumed where each filter has one of its own (`all`).
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        seen: Vec<(String, String)>,
+        /// The turns of `foreach`, when it has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        turns: Option<Turns>,
     },
     /// A `wait`.
     Wait {
@@ -238,6 +245,38 @@ pub enum Activity {
         /// `title`, `assignees`, `form`, as evaluated.
         request: Value,
     },
+}
+
+/// How far the `foreach` of a `listen` is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Turns {
+    /// The turn that runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current: Option<Turn>,
+    /// What was kept of events that came meanwhile, by the index of their filter.
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    pub queue: VecDeque<(usize, Value)>,
+    /// Number of turns begun so far: the index of the next one.
+    pub begun: usize,
+    /// Outputs of the turns that ended, by the index of the filter.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<(usize, Value)>,
+    /// Whether enough was heard: the listen ends with the last turn.
+    pub heard: bool,
+    /// Filters whose waits were closed because the queue was full.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<Vec<usize>>,
+}
+
+/// A turn of `foreach`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Turn {
+    /// Which filter the event fitted.
+    pub filter: usize,
+    /// Number of the turn, from 0.
+    pub index: usize,
+    /// What was kept of the event.
+    pub item: Value,
 }
 
 /// Which part of an extended task runs.
@@ -371,6 +410,14 @@ pub struct Incident {
     pub detail: String,
     /// Since when.
     pub since: Timestamp,
+}
+
+impl Identity {
+    /// `source` of the events it publishes.
+    #[must_use]
+    pub fn event_source(&self) -> String {
+        format!("/{}/{}", self.namespace, self.definition)
+    }
 }
 
 impl Instance {

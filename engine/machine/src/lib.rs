@@ -19,6 +19,7 @@ pub mod secret;
 pub mod transition;
 
 mod admit;
+mod lifecycle;
 mod outside;
 mod step;
 

@@ -31,6 +31,12 @@ pub const ABSENCES_MAX: u32 = 4;
 /// not use up the vendor's retries.
 pub const UNSENT_MAX: u32 = 100;
 
+/// Most events a `listen` keeps for its output or its `until`: the state is written at every step.
+pub const LISTEN_CONSUMED_MAX: usize = 1_000;
+
+/// Events that wait in the state for their turn of a `foreach`; further ones wait in the inbox.
+pub const LISTEN_QUEUE_MAX: usize = 64;
+
 /// Deepest nesting of a value that comes in from outside. What we wrap around it must still be
 /// readable by every JSON parser (the usual limit is 128).
 pub const JSON_DEPTH_MAX: usize = 100;

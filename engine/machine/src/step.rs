@@ -1,11 +1,13 @@
 //! The transition function: which event moves which active task.
 //!
 //! `mover` holds the next state while it is being made; `run` enters and leaves tasks; `call`
-//! follows one effect through its phases; `listen` matches events; `fail` carries errors to the
+//! follows one effect through its phases; `listen` matches events; `human`
+//! asks people; `fail` carries errors to the
 //! `try` that catches them; `scope` gives expressions their variables.
 
 mod call;
 mod fail;
+mod human;
 mod listen;
 mod lock;
 mod mover;
@@ -132,6 +134,7 @@ impl Mover<'_> {
             Purpose::RetryTry => self.retry_body(frame),
             Purpose::ResendCall => self.resend(frame),
             Purpose::Settled => self.settled(frame),
+            Purpose::Overdue => self.overdue(frame),
             Purpose::Late => {
                 self.frame_mut(frame).late = None;
                 self.note(Some(task), Fact::Late);
@@ -170,6 +173,7 @@ impl Mover<'_> {
                 {
                     Purpose::Settled
                 }
+                Activity::Human { due: Some(own), .. } if *own == timer => Purpose::Overdue,
                 Activity::Compensating { timer: Some(own), .. } if *own == timer => Purpose::Undo,
                 Activity::Wait { .. }
                 | Activity::Try { .. }
@@ -227,6 +231,7 @@ enum Purpose {
     RetryTry,
     ResendCall,
     Settled,
+    Overdue,
     Late,
     Undo,
 }

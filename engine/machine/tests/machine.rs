@@ -23,5 +23,11 @@ mod error;
 mod event;
 #[path = "machine/flow.rs"]
 mod flow;
+#[path = "machine/human.rs"]
+mod human;
+#[path = "machine/lifecycle.rs"]
+mod lifecycle;
+#[path = "machine/listen.rs"]
+mod listen;
 #[path = "machine/start.rs"]
 mod start;

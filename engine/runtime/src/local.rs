@@ -118,7 +118,10 @@ pub async fn run(options: Options, registry: &Registry) -> Report {
             );
         }
     };
-    let input = match trigger::input(&options.plan, options.input, &options.triggers) {
+    // Filters are jq, so they need the stack of these threads.
+    let (plan, given, triggers) = (Arc::clone(&options.plan), options.input, options.triggers);
+    let triggered = steppers.run(move || trigger::input(&plan, given, &triggers)).await;
+    let input = match triggered.unwrap_or_else(|undone| Err(world::broken(undone))) {
         Ok(Some(input)) => input,
         Ok(None) => return Report::without_instance(Status::Waiting, None, started_at),
         Err(problem) => {

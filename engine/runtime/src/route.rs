@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use tenure_definition::canonical::canonical;
 use tenure_definition::expression::Scope;
-use tenure_definition::plan::{EventFilter, Strategy};
+use tenure_definition::plan::EventFilter;
 use tenure_definition::{Plan, TaskId, TaskKind};
 use tenure_machine::CloudEvent;
 use tenure_store::port::Route;
@@ -37,7 +37,7 @@ struct Shape {
 }
 
 impl Routes {
-    /// Adds the filters of a plan's `listen` tasks.
+    /// Adds the filters of a plan's tasks.
     pub(crate) fn add(&mut self, plan: &Arc<Plan>) {
         let namespace = &plan.document.namespace;
         for task in &plan.tasks {
@@ -103,15 +103,15 @@ impl Shape {
     }
 }
 
-/// The filters of a `listen`, in declared order; none for every other task.
+/// The filters whose waits a task opens, in declared order; none for most tasks.
 pub(crate) fn filters(kind: &TaskKind) -> Vec<&EventFilter> {
     match kind {
-        TaskKind::Listen(listen) => filters_of(&listen.to),
+        TaskKind::Listen(listen) => listen.filters(),
+        TaskKind::Human(human) => vec![&human.filter],
         TaskKind::Call(_)
         | TaskKind::Function(_)
         | TaskKind::Compensate
         | TaskKind::Rethrow
-        | TaskKind::Human(_)
         | TaskKind::Do(_)
         | TaskKind::Emit(_)
         | TaskKind::For(_)
@@ -122,14 +122,6 @@ pub(crate) fn filters(kind: &TaskKind) -> Vec<&EventFilter> {
         | TaskKind::Switch(_)
         | TaskKind::Try(_)
         | TaskKind::Wait(_) => Vec::new(),
-    }
-}
-
-/// The filters of a strategy, in declared order.
-pub(crate) fn filters_of(strategy: &Strategy) -> Vec<&EventFilter> {
-    match strategy {
-        Strategy::One(filter) => vec![filter],
-        Strategy::Any(filters) | Strategy::All(filters) => filters.iter().collect(),
     }
 }
 

@@ -11,6 +11,8 @@ mod call;
 mod event;
 #[path = "engine/kit.rs"]
 mod kit;
+#[path = "engine/listen.rs"]
+mod listen;
 #[path = "engine/ownership.rs"]
 mod ownership;
 #[path = "engine/run.rs"]

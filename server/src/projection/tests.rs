@@ -110,7 +110,13 @@ fn each_leaf_says_what_it_waits_for_and_no_request_is_shown() {
         Activity::Call { effect: effect(), phase: CallPhase::Stuck { incident } },
         Activity::Wait { timer: TimerId(1) },
         Activity::Child { child: InstanceId(Uuid::nil()) },
-        Activity::Listen { waits: BTreeMap::new(), consumed: vec![], bound: BTreeMap::new() },
+        Activity::Listen {
+            waits: BTreeMap::new(),
+            consumed: vec![],
+            bound: BTreeMap::new(),
+            seen: vec![],
+            turns: None,
+        },
     ];
     let shown = instance(&stored(Status::Live, leaves), &Surroundings::default());
     let kinds: Vec<&str> = shown["waiting_for"]
@@ -138,7 +144,13 @@ fn waits_show_what_they_correlate_by_and_timers_when_they_are_due() {
         ],
     }];
     let leaves = vec![
-        Activity::Listen { waits: BTreeMap::new(), consumed: vec![], bound: BTreeMap::new() },
+        Activity::Listen {
+            waits: BTreeMap::new(),
+            consumed: vec![],
+            bound: BTreeMap::new(),
+            seen: vec![],
+            turns: None,
+        },
         Activity::Wait { timer: TimerId(1) },
     ];
     let around = Surroundings { journal: &journal, ..Surroundings::default() };

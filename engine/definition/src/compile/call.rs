@@ -5,6 +5,7 @@ use tenure_adapter::{Manifest, ResolveError};
 
 use super::Compiler;
 use super::name::{Position, Variables};
+use crate::builtin;
 use crate::diagnostic::did_you_mean;
 use crate::plan::{Call, TaskKind};
 use crate::read::Node;
@@ -15,6 +16,13 @@ impl<'n> Compiler<'_, 'n> {
     /// A call of a catalog function with arguments that are computed as a whole.
     pub(super) fn call_with(&mut self, function: &Node, with: Template) -> Option<TaskKind> {
         let manifest = self.function(function)?;
+        if builtin::has(&manifest.name) {
+            let message = format!("`{}` cannot be called by its name alone", manifest.name);
+            self.report
+                .error("bad-value", &function.at, message)
+                .help("write a list of tasks with a `call` in it");
+            return None;
+        }
         let input = self.input_schema(&manifest, function)?;
         Some(TaskKind::Call(Box::new(Call {
             function: manifest,
@@ -50,6 +58,11 @@ impl<'n> Compiler<'_, 'n> {
             return own;
         }
         let manifest = self.function(function);
+        if let Some(manifest) = &manifest
+            && manifest.name == builtin::HUMAN_TASK
+        {
+            return self.human(manifest, function, with, variables);
+        }
         let template = match with {
             Some(node) => self.template(node, Position::Arguments, variables),
             None => Some(Template::Constant(json!({}))),
@@ -79,13 +92,15 @@ impl<'n> Compiler<'_, 'n> {
             // `use.functions` as a whole was refused already.
             return None;
         }
-        let error = match self.catalog.resolve(reference) {
+        let known = if builtin::has(name) { builtin::catalog() } else { self.catalog };
+        let error = match known.resolve(reference) {
             Ok(manifest) => return Some(manifest.clone()),
             Err(error) => error,
         };
         match error {
             ResolveError::UnknownName { near } => {
-                let known = self.catalog.functions().map(|manifest| manifest.name.as_str());
+                let known = self.catalog.functions().chain(builtin::catalog().functions());
+                let known = known.map(|manifest| manifest.name.as_str());
                 let help = did_you_mean(name, known).or_else(|| {
                     (!near.is_empty()).then(|| format!("the catalog has {}", near.join(", ")))
                 });
@@ -118,7 +133,13 @@ impl<'n> Compiler<'_, 'n> {
     /// Checks what is known of the arguments before any instance runs. Computed parts stand as
     /// `null` and are left out of the findings; what an object must have or must not have is
     /// known all the same, unless the object itself is computed.
-    fn arguments(&mut self, manifest: &Manifest, schema: &Schema, with: &Template, node: &Node) {
+    pub(super) fn arguments(
+        &mut self,
+        manifest: &Manifest,
+        schema: &Schema,
+        with: &Template,
+        node: &Node,
+    ) {
         let mut computed = Vec::new();
         let value = known(with, "", &mut computed);
         if computed.iter().any(String::is_empty) {

@@ -1,29 +1,63 @@
-//! Events to wait for, and what starts instances.
+//! Events to wait for.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Compiler;
 use super::digest::hex;
 use super::name::{Position, Variables};
-use crate::cron;
+use crate::matcher::{Matcher, Pattern};
 use crate::parse::model;
-use crate::plan::{Correlation, EventFilter, Listen, Read, Schedule, Strategy, TaskKind};
-use crate::read::Node;
+use crate::plan::{
+    Correlation, EventFilter, Foreach, Listen, Read, Strategy, TaskId, TaskKind, Until,
+};
+use crate::read::{Entry, Node, Yaml};
 use crate::template::Template;
-use crate::time::Duration;
 
 impl<'n> Compiler<'_, 'n> {
     pub(super) fn listen(
         &mut self,
-        to: &model::Strategy<'n>,
+        (to, until): (&model::Strategy<'n>, Option<&model::Until<'n>>),
         read: Read,
+        foreach: Option<&model::Foreach<'n>>,
+        own: TaskId,
         variables: &Variables,
     ) -> Option<TaskKind> {
-        let to = self.strategy(to, Position::Body, variables)?;
-        Some(TaskKind::Listen(Box::new(Listen { to, read, until: None, foreach: None })))
+        let to = self.strategy(to, Position::Body, variables);
+        let until = until.map(|until| self.until(until, variables));
+        // Compiled in any case: the slots of its tasks are counted.
+        let foreach = foreach.map(|foreach| {
+            let inside = variables.with([&foreach.item, &foreach.at]);
+            Foreach {
+                item: foreach.item.clone(),
+                at: foreach.at.clone(),
+                body: self.block(&foreach.body, Some(own), &inside),
+                output: self.output(&foreach.output, Position::TaskOutput, &inside),
+                export: self.output(&foreach.export, Position::Export, &inside),
+            }
+        });
+        let until = match until {
+            Some(until) => Some(until?),
+            None => None,
+        };
+        Some(TaskKind::Listen(Box::new(Listen { to: to?, read, until, foreach })))
     }
 
-    fn strategy(
+    fn until(&mut self, until: &model::Until<'n>, variables: &Variables) -> Option<Until> {
+        match until {
+            model::Until::Condition(node) => {
+                let condition = self.expression(node, Position::Body, variables)?;
+                if condition.source.trim() == "false" {
+                    return Some(Until::Never);
+                }
+                Some(Until::Condition(condition))
+            }
+            model::Until::Events(strategy) => {
+                self.strategy(strategy, Position::Body, variables).map(Until::Event)
+            }
+        }
+    }
+
+    pub(super) fn strategy(
         &mut self,
         strategy: &model::Strategy<'n>,
         position: Position,
@@ -37,6 +71,10 @@ impl<'n> Compiler<'_, 'n> {
         match strategy {
             model::Strategy::One(filter) => {
                 all(std::slice::from_ref(filter)).and_then(|mut one| one.pop()).map(Strategy::One)
+            }
+            // An empty `any` takes every event there is.
+            model::Strategy::Any(filters) if filters.is_empty() => {
+                Some(Strategy::Any(vec![EventFilter::every()]))
             }
             model::Strategy::Any(filters) => all(filters).map(Strategy::Any),
             model::Strategy::All(filters) => all(filters).map(Strategy::All),
@@ -52,10 +90,10 @@ impl<'n> Compiler<'_, 'n> {
         let mut event_type = None;
         let mut with = Vec::new();
         for entry in filter.with {
-            let template = self.operand(&entry.node, position, variables)?;
-            match template.constant().and_then(|value| value.as_str()) {
+            let matcher = self.matcher(&entry.node, entry.key != "data", position, variables)?;
+            match matcher.constant().and_then(Value::as_str) {
                 Some(constant) if entry.key == "type" => event_type = Some(constant.to_owned()),
-                _ => with.push((entry.key.clone(), template)),
+                _ => with.push((entry.key.clone(), matcher)),
             }
         }
         let mut correlate = Vec::new();
@@ -68,58 +106,53 @@ impl<'n> Compiler<'_, 'n> {
             };
             correlate.push(Correlation { name: entry.key.clone(), from: from?, expect });
         }
-        correlate.sort_by(|one, other| one.name.cmp(&other.name));
-        let shape = shape(&correlate);
-        Some(EventFilter { event_type, with, correlate, shape })
+        Some(EventFilter::new(event_type, with, correlate))
     }
 
-    pub(super) fn schedule(&mut self, schedule: &model::Schedule<'n>) -> Schedule {
-        let none = Variables::none();
-        let on = schedule
-            .on
-            .as_ref()
-            .and_then(|strategy| self.strategy(strategy, Position::Event, &none));
-        let cron = schedule.cron.and_then(|node| {
-            let text = node.text();
-            if text.is_none() {
-                let message = format!("a cron schedule is text, not {}", node.describe());
-                self.report.error("wrong-type", &node.at, message);
+    /// The condition on an attribute. Only a whole attribute can be given as a pattern.
+    fn matcher(
+        &mut self,
+        node: &'n Node,
+        pattern: bool,
+        position: Position,
+        variables: &Variables,
+    ) -> Option<Matcher> {
+        match &node.value {
+            Yaml::Map(entries) => {
+                let field = |entry: &'n Entry| {
+                    let matcher = self.matcher(&entry.node, false, position, variables)?;
+                    Some((entry.key.clone(), matcher))
+                };
+                let fields: Vec<Option<_>> = entries.iter().map(field).collect();
+                fields.into_iter().collect::<Option<_>>().map(Matcher::Fields)
             }
-            let text = text?;
-            match cron::Cron::parse(text) {
-                Ok(_) => Some(text.to_owned()),
-                Err(error) => {
-                    self.report
-                        .error("bad-cron", &node.at, error.to_string())
-                        .help("write five fields: minute hour day-of-month month day-of-week");
-                    None
+            Yaml::List(items) => {
+                let item = |item| self.matcher(item, false, position, variables);
+                let items: Vec<Option<_>> = items.iter().map(item).collect();
+                items.into_iter().collect::<Option<_>>().map(Matcher::Items)
+            }
+            Yaml::Text(text) if pattern && !text.contains("${") && Pattern::is_meant(text) => {
+                match Pattern::compile(text) {
+                    Ok(pattern) => Some(Matcher::Pattern(pattern)),
+                    Err(reason) => {
+                        let message = format!("`{text}` is not a regular expression: {reason}");
+                        self.report.error("bad-value", &node.at, message).help(
+                            "put `\\` before what stands for itself, or compare with `${ . == \"...\" }`",
+                        );
+                        None
+                    }
                 }
             }
-        });
-        Schedule {
-            every: self.fixed(schedule.every),
-            cron,
-            after: self.fixed(schedule.after),
-            on,
-            read: schedule.read,
+            Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => {
+                match self.template(node, position, variables)? {
+                    Template::Constant(value) => Some(Matcher::Equal(value)),
+                    computed => Some(Matcher::Computed(computed)),
+                }
+            }
         }
     }
 
-    /// A duration that no instance can compute.
-    fn fixed(&mut self, node: Option<&Node>) -> Option<Duration> {
-        let node = node?;
-        let duration = self.duration(node, Position::Event, &Variables::none())?;
-        if let Duration::Computed(_) = duration {
-            self.report
-                .error("bad-duration", &node.at, "a schedule's duration must be constant")
-                .label("there is no input yet to compute it from");
-            return None;
-        }
-        Some(duration)
-    }
-
-    /// The value of an attribute or an expectation. Before an instance exists there is nothing to
-    /// evaluate it on.
+    /// An expectation. Before an instance exists there is nothing to evaluate it on.
     fn operand(
         &mut self,
         node: &Node,
@@ -129,11 +162,29 @@ impl<'n> Compiler<'_, 'n> {
         let template = self.template(node, position, variables)?;
         if position == Position::Event && template.constant().is_none() {
             self.report
-                .error("bad-value", &node.at, "filters of `schedule.on` must be constant")
+                .error("bad-value", &node.at, "an `expect` of `schedule.on` must be constant")
                 .label("there is no instance yet to evaluate an expression on");
             return None;
         }
         Some(template)
+    }
+}
+
+impl EventFilter {
+    /// A filter of these conditions.
+    pub(crate) fn new(
+        event_type: Option<String>,
+        with: Vec<(String, Matcher)>,
+        mut correlate: Vec<Correlation>,
+    ) -> Self {
+        correlate.sort_by(|one, other| one.name.cmp(&other.name));
+        let shape = shape(&correlate);
+        Self { event_type, with, correlate, shape }
+    }
+
+    /// The filter that every event fits.
+    fn every() -> Self {
+        Self::new(None, Vec::new(), Vec::new())
     }
 }
 

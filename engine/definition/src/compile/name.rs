@@ -140,11 +140,14 @@ impl Found {
                 Kind::Try(tried) => {
                     self.variables.insert(tried.bind.clone());
                 }
+                Kind::Listen { foreach: Some(each), .. } => {
+                    self.variables.extend([each.item.clone(), each.at.clone()]);
+                }
                 Kind::Call { .. }
                 | Kind::Do(_)
                 | Kind::Emit(_)
                 | Kind::Fork { .. }
-                | Kind::Listen { .. }
+                | Kind::Listen { foreach: None, .. }
                 | Kind::Raise(_)
                 | Kind::Run(_)
                 | Kind::Set(_)
@@ -170,9 +173,10 @@ pub(super) fn blocks<'t, 'n>(kind: &'t Kind<'n>) -> Vec<&'t [Task<'n>]> {
         Kind::Try(tried) => {
             std::iter::once(tried.body.as_slice()).chain(tried.handler.as_deref()).collect()
         }
+        Kind::Listen { foreach: Some(each), .. } => vec![&each.body],
         Kind::Call { .. }
         | Kind::Emit(_)
-        | Kind::Listen { .. }
+        | Kind::Listen { foreach: None, .. }
         | Kind::Raise(_)
         | Kind::Run(_)
         | Kind::Set(_)

@@ -155,7 +155,9 @@ impl<'n> Compiler<'_, 'n> {
                 let branches = self.tasks_of(branches, Some(own), variables, true);
                 Some(TaskKind::Fork(Fork { branches, compete: *compete }))
             }
-            model::Kind::Listen { to, read } => self.listen(to, *read, variables),
+            model::Kind::Listen { to, read, until, foreach } => {
+                self.listen((to, until.as_ref()), *read, foreach.as_ref(), own, variables)
+            }
             model::Kind::Raise(error) => self.raise(error, variables),
             model::Kind::Run(run) => self.run(run, variables),
             model::Kind::Set(value) => {

@@ -229,7 +229,8 @@ fn mistakes_of_tasks_are_found() {
         &[("missing-field", 2, 30), ("bad-value", 2, 31)],
     );
     check("do:\n  - a: {listen: {to: {}}}\n", &[("missing-field", 2, 22)]);
-    check("do:\n  - a: {listen: {to: {any: []}}}\n", &[("not-supported-yet", 2, 28)]);
+    check("do:\n  - a: {listen: {to: {any: []}}}\n", &[]);
+    check("do:\n  - a: {listen: {to: {all: []}}}\n", &[("bad-value", 2, 28)]);
     check("do:\n  - a: {run: {shell: {command: ls}}}\n", &[("refused", 2, 15)]);
     check("do:\n  - a: {call: http, with: {method: get}}\n", &[("not-supported-yet", 2, 15)]);
     check("do:\n  - a: {call: 'https://x.example/f.yaml'}\n", &[("refused", 2, 15)]);
@@ -347,4 +348,89 @@ fn hostile_definitions_end() {
     drop(run(&format!("{HEAD}{minus}")));
     let nested = format!("{HEAD}do:\n  - a: {}", "{do: [{a: ".repeat(1_000));
     assert!(run(&nested).is_err());
+}
+
+#[test]
+fn every_way_to_listen_compiles() {
+    let plan = plan(
+        "do:\n  - a:\n      listen:\n        to:\n          any:\n            - with: {type: 'a|b', data: {n: '${ . > 1 }', k: [x]}}\n          until: {all: [{with: {type: p}}, {with: {type: q}}]}\n      foreach:\n        item: change\n        at: i\n        do: [{b: {set: '${ {c: $change, i: $i} }'}}]\n        output: {as: '${ $change + . }'}\n        export: {as: '${ $output }'}\n  - c: {listen: {to: {any: [], until: '${ false }'}}}\n  - d: {listen: {to: {any: [], until: length > 2}}}\n",
+    );
+    let TaskKind::Listen(listen) = &plan.tasks[0].kind else { panic!("a listen") };
+    assert_eq!(listen.filters().len(), 3);
+    assert_eq!(listen.filters()[0].event_type, None);
+    assert_eq!(listen.filters()[2].event_type.as_deref(), Some("q"));
+    let foreach = listen.foreach.as_ref().unwrap();
+    assert_eq!((foreach.item.as_str(), foreach.at.as_str()), ("change", "i"));
+    assert_eq!(plan.task(foreach.body[0]).parent, Some(plan.tasks[0].id));
+    let until = |task: usize| match &plan.tasks[task].kind {
+        TaskKind::Listen(listen) => format!("{:?}", listen.until),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(until(2), "Some(Never)");
+    assert!(until(3).starts_with("Some(Condition"), "{}", until(3));
+}
+
+#[test]
+fn mistakes_of_listens_are_found() {
+    let to = |to: &str| format!("do:\n  - a: {{listen: {{to: {to}}}}}\n");
+    check(&to("{one: {with: {type: 'a)(b'}}}"), &[("bad-value", 2, 41)]);
+    check(&to("{one: {with: {type: x}}, until: '${ true }'}"), &[("bad-value", 2, 46)]);
+    check(&to("{any: [{with: {type: x}}], until: false}"), &[("wrong-type", 2, 55)]);
+    check(&to("{any: [], until: {any: [], until: '.'}}"), &[("unknown-field", 2, 48)]);
+    check(&to("{one: {with: {type: 7}}}"), &[("wrong-type", 2, 41)]);
+    check(
+        "do:\n  - a: {listen: {to: {any: []}}, foreach: {item: x, at: x}}\n",
+        &[("bad-value", 2, 43)],
+    );
+    check(
+        "do:\n  - a: {listen: {to: {any: []}}, foreach: {do: [{b: {set: '${ $item }'}}]}}\n  - c: {set: '${ $item }'}\n",
+        &[("variable-out-of-scope", 3, 18)],
+    );
+}
+
+#[test]
+fn mistakes_of_human_tasks_are_found() {
+    let ask = |with: &str| format!("do:\n  - a: {{call: human.task, with: {with}}}\n");
+    check(&ask("{title: x, assignees: [a], form: {type: object}, due: P1D}"), &[]);
+    check(&ask("{title: '${ .t }', due: '${ .due }', form: '${ .form }'}"), &[]);
+    check(&ask("{titel: x}"), &[("bad-argument", 2, 32), ("bad-argument", 2, 32)]);
+    check(&ask("{title: x, form: {type: 7}}"), &[("bad-schema", 2, 56)]);
+    check(&ask("{title: x, due: tomorrow}"), &[("bad-duration", 2, 48)]);
+    check(&ask("{title: x, description: '${ $secrets.x }'}"), &[("variable-out-of-scope", 2, 60)]);
+    check("do:\n  - a: {call: 'human.task:9'}\n", &[("unknown-version", 2, 15)]);
+    check("do:\n  - a: {call: human.tsk}\n", &[("unknown-function", 2, 15)]);
+}
+
+#[test]
+fn policies_of_schedules_are_read_and_checked() {
+    let policy = |policy: &str, schedule: &str| {
+        let text = format!(
+            "document:\n  dsl: 1.0.3\n  namespace: a\n  name: b\n  version: 1.0.0\n  metadata: {{schedule: {policy}}}\n{schedule}do: [{{a: {{set: {{b: 1}}}}}}]\n"
+        );
+        match run(&text) {
+            Ok((plan, _)) => Ok(plan.schedule.map(|schedule| schedule.policy)),
+            Err(found) => Err(found.items[0].code),
+        }
+    };
+    let cron = "schedule: {cron: '@daily'}\n";
+    let read = policy(
+        "{overlap: buffer-one, catchUp: PT1H, dst: {gap: skip, overlap: both}, jitter: PT5M}",
+        cron,
+    );
+    let read = read.unwrap().unwrap();
+    assert_eq!(read.overlap, crate::schedule::Overlap::BufferOne);
+    assert_eq!(read.gap, crate::schedule::Gap::Skip);
+    assert_eq!(read.fold, Some(crate::schedule::Fold::Both));
+    assert!(read.catch_up.is_some() && read.jitter.is_some());
+    let check = |text: &str, schedule: &str, code: &str| {
+        assert_eq!(policy(text, schedule).map(drop), Err(code), "{text}");
+    };
+    check("{overlap: queue}", cron, "bad-value");
+    check("{catchup: PT1H}", cron, "unknown-field");
+    check("{catchUp: 1h}", cron, "bad-duration");
+    check("{dst: skip}", cron, "wrong-type");
+    check("{overlap: skip}", "", "missing-field");
+    check("{}", "schedule: {cron: '0 0 30 2 *'}\n", "bad-cron");
+    check("{}", "schedule: {every: PT0S}\n", "bad-duration");
+    check("{}", "schedule: {on: {any: [], until: '${ true }'}}\n", "refused");
 }

@@ -1,9 +1,9 @@
 //! Events: `emit`, `listen`, and the filters of `schedule.on`.
 
 use super::Parser;
-use super::model::{Filter, Kind, Strategy};
+use super::model::{Filter, Foreach, Kind, Strategy, Until};
 use crate::plan::Read;
-use crate::read::{Entry, Node};
+use crate::read::{Entry, Node, Yaml};
 
 /// CloudEvents attributes are lowercase letters and digits.
 fn is_attribute(name: &str) -> bool {
@@ -35,16 +35,60 @@ impl Parser<'_> {
     }
 
     pub(super) fn listen<'n>(&mut self, node: &'n Node, task: &'n Node) -> Kind<'n> {
-        if let Some(foreach) = task.get("foreach") {
-            let instead = "listen for one event inside a `for`, or handle the list afterwards";
-            self.not_yet(&foreach.at, "listen.foreach", instead);
-        }
+        let foreach = task.get("foreach").map(|entry| self.foreach(&entry.node));
         if self.object(node, "listen", &["to", "read"]).is_none() {
             return Kind::Refused;
         }
         let read = self.read_mode(node);
-        let to = self.required(node, "to", "listen").and_then(|to| self.strategy(to));
-        to.map_or(Kind::Refused, |to| Kind::Listen { to, read })
+        let Some(node) = self.required(node, "to", "listen") else { return Kind::Refused };
+        let until = self.until(node);
+        let Some(to) = self.strategy(node, &["until"]) else { return Kind::Refused };
+        match foreach {
+            Some(None) => Kind::Refused,
+            Some(foreach @ Some(_)) => Kind::Listen { to, read, until, foreach },
+            None => Kind::Listen { to, read, until, foreach: None },
+        }
+    }
+
+    /// `until`: a condition on what was consumed, or the events that end it.
+    fn until<'n>(&mut self, to: &'n Node) -> Option<Until<'n>> {
+        let entry = to.get("until")?;
+        if to.get("any").is_none() {
+            self.report
+                .error("bad-value", &entry.at, "`until` belongs to `any`")
+                .label("`one` and `all` say themselves when they are over")
+                .help("remove it, or listen to `any`");
+            return None;
+        }
+        match &entry.node.value {
+            Yaml::Text(_) => Some(Until::Condition(&entry.node)),
+            Yaml::Map(_) => self.strategy(&entry.node, &[]).map(Until::Events),
+            Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::List(_) => {
+                let expected = "an expression like '${ length >= 3 }' or `one`, `any`, `all`";
+                self.wrong_type(&entry.node, "until", expected);
+                None
+            }
+        }
+    }
+
+    /// `foreach` of a `listen`.
+    fn foreach<'n>(&mut self, node: &'n Node) -> Option<Foreach<'n>> {
+        self.object(node, "foreach", &["item", "at", "do", "output", "export"])?;
+        let item = self.variable(node, "item", "item");
+        let at = self.variable(node, "at", "index");
+        if item == at {
+            self.report
+                .error("bad-value", &node.at, format!("`item` and `at` are both named `{item}`"))
+                .label("they need two names");
+        }
+        let body = node.get("do").map(|entry| self.block(&entry.node, "do")).unwrap_or_default();
+        Some(Foreach {
+            item,
+            at,
+            body,
+            output: self.data(node, "output", "as"),
+            export: self.data(node, "export", "as"),
+        })
     }
 
     pub(super) fn read_mode(&mut self, parent: &Node) -> Read {
@@ -66,13 +110,10 @@ impl Parser<'_> {
         }
     }
 
-    /// `one`, `any` or `all`.
-    pub(super) fn strategy<'n>(&mut self, node: &'n Node) -> Option<Strategy<'n>> {
-        let entries = self.object(node, "to", &["one", "any", "all", "until"])?;
-        if let Some(until) = node.get("until") {
-            self.not_yet(&until.at, "until", "listen for one event inside a `for` with `while`");
-            return None;
-        }
+    /// `one`, `any` or `all`, beside the fields `more`.
+    pub(super) fn strategy<'n>(&mut self, node: &'n Node, more: &[&str]) -> Option<Strategy<'n>> {
+        let known: Vec<&str> = ["one", "any", "all"].iter().chain(more).copied().collect();
+        let entries = self.object(node, "what to listen to", &known)?;
         let mut ways =
             entries.iter().filter(|entry| matches!(entry.key.as_str(), "one" | "any" | "all"));
         let Some(way) = ways.next() else {
@@ -94,10 +135,10 @@ impl Parser<'_> {
             return self.filter(&way.node).map(Strategy::One);
         }
         let items = self.list(&way.node, &way.key);
-        if way.node.items().is_some_and(<[Node]>::is_empty) {
-            // The language lets an empty `any` stand for every event there is.
-            let instead = "name the types of the events to wait for";
-            self.not_yet(&way.node.at, &format!("an empty `{}`", way.key), instead);
+        if way.key == "all" && way.node.items().is_some_and(<[Node]>::is_empty) {
+            self.report
+                .error("bad-value", &way.node.at, "an empty `all` waits for nothing")
+                .help("name the events to wait for; an empty `any` takes every event");
             return None;
         }
         let filters = items.iter().filter_map(|item| self.filter(item)).collect();
@@ -114,18 +155,8 @@ impl Parser<'_> {
                 .help("give the event's `type`");
         }
         self.attributes(entries);
-        if let Some(data) = with.get("data") {
-            let instead =
-                "use `correlate` to pick events by a value, or look at the event afterwards";
-            self.not_yet(&data.at, "a filter on `data`", instead);
-        }
-        if let Some(kind) = with.get("type")
-            && let Some(text) = self.text(&kind.node, "type")
-            && !text.contains("${")
-            && text.contains(['*', '+', '?', '[', '(', '|', '^', '$', '\\'])
-        {
-            let instead = "write one filter under `any` for each type";
-            self.not_yet(&kind.node.at, "a regular expression as event type", instead);
+        if let Some(kind) = with.get("type") {
+            self.text(&kind.node, "type")?;
         }
         let mut correlate = Vec::new();
         let correlations = node

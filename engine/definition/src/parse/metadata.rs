@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use super::Parser;
 use super::model::{Compensate, DocumentMetadata, TaskMetadata};
 use crate::diagnostic::did_you_mean;
-use crate::plan::{KeyPolicy, OnCancel};
+use crate::plan::{KeyPolicy, Lifecycle, OnCancel};
 use crate::read::{Entry, Node, Yaml};
 
 /// Most attributes an instance can be searched by.
@@ -43,6 +43,11 @@ impl Parser<'_> {
             read.on_cancel =
                 if word == "compensate" { OnCancel::Compensate } else { OnCancel::Stop };
         }
+        read.lifecycle = match self.word(node, "lifecycle", &["off", "workflow", "tasks"]) {
+            Some("workflow") => Lifecycle::Workflow,
+            Some("tasks") => Lifecycle::Tasks,
+            Some(_) | None => Lifecycle::Off,
+        };
         read.searchable = self.searchable(node);
         if let Some(entry) = node.get("sensitive") {
             for item in self.list(&entry.node, "sensitive") {
@@ -62,7 +67,6 @@ impl Parser<'_> {
                 );
         }
         self.metadata_without_effect(node, &["migrateFrom"]);
-        self.metadata_passed_over(node, &["schedule"]);
         read
     }
 

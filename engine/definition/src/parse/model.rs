@@ -111,6 +111,8 @@ pub(crate) enum Kind<'n> {
     Listen {
         to: Strategy<'n>,
         read: Read,
+        until: Option<Until<'n>>,
+        foreach: Option<Foreach<'n>>,
     },
     /// An object, or a name of `use.errors`.
     Raise(&'n Node),
@@ -194,6 +196,23 @@ pub(crate) enum Strategy<'n> {
     All(Vec<Filter<'n>>),
 }
 
+/// When a `listen` to any event is over.
+#[derive(Debug)]
+pub(crate) enum Until<'n> {
+    Condition(&'n Node),
+    Events(Strategy<'n>),
+}
+
+/// `foreach` of a `listen`.
+#[derive(Debug)]
+pub(crate) struct Foreach<'n> {
+    pub(crate) item: String,
+    pub(crate) at: String,
+    pub(crate) body: Vec<Task<'n>>,
+    pub(crate) output: Data<'n>,
+    pub(crate) export: Data<'n>,
+}
+
 /// Which events fit.
 #[derive(Debug)]
 pub(crate) struct Filter<'n> {
@@ -204,6 +223,8 @@ pub(crate) struct Filter<'n> {
 /// `schedule`.
 #[derive(Debug)]
 pub(crate) struct Schedule<'n> {
+    /// `document.metadata.schedule`.
+    pub(crate) policy: Option<&'n Node>,
     pub(crate) every: Option<&'n Node>,
     pub(crate) cron: Option<&'n Node>,
     pub(crate) after: Option<&'n Node>,

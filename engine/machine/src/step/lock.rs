@@ -91,9 +91,11 @@ impl Mover<'_> {
             self.begin_body();
             return Ok(());
         }
-        let frame = self.instance.frames.iter().find(|(_, frame)| {
-            is_it(&frame.lock) && frame.activity == Activity::Locking
-        });
+        let frame = self
+            .instance
+            .frames
+            .iter()
+            .find(|(_, frame)| is_it(&frame.lock) && frame.activity == Activity::Locking);
         let Some((&id, _)) = frame else { return Err(Stale::Closed) };
         let task = self.plan.task(self.frame(id).task);
         let at = self.frame_mut(id);

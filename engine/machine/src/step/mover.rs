@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde_json::Value;
 use tenure_adapter::Problem;
-use tenure_definition::plan::Flow;
+use tenure_definition::plan::{Flow, Lifecycle};
 use tenure_definition::{Plan, TaskId};
 
 use crate::instance::{Activity, CallPhase, Effect, Frame, TryPhase};
+use crate::lifecycle::{self, Signal};
 use crate::{
     CallId, ChildResult, Command, Entry, Fact, FrameId, Instance, Status, TimerId, Transition,
     WaitId,
@@ -39,6 +40,8 @@ pub(super) struct Mover<'a> {
     pub(super) journal: Vec<Entry>,
     pub(super) work: Vec<Work>,
     pub(super) entered: u32,
+    /// What the lifecycle events say beyond the journal, before its entry of this number.
+    pub(super) signals: Vec<(usize, Signal)>,
     /// Whether `$context` may be another than before this step.
     pub(super) context_changed: bool,
 }
@@ -54,6 +57,7 @@ impl<'a> Mover<'a> {
             journal: Vec::new(),
             work: Vec::new(),
             entered: 0,
+            signals: Vec::new(),
             context_changed: false,
         }
     }
@@ -62,6 +66,9 @@ impl<'a> Mover<'a> {
     /// one key in one statement do not see each other.
     pub(super) fn into_transition(mut self) -> Transition {
         self.index();
+        let told =
+            lifecycle::events(self.plan, &self.instance, &self.journal, &self.signals, self.at);
+        self.commands.extend(told.into_iter().map(|event| Command::Emit { event }));
         let mut gone = BTreeSet::new();
         for command in &self.commands {
             match command {
@@ -182,6 +189,18 @@ impl<'a> Mover<'a> {
     pub(super) fn forget_timer(&mut self, timer: TimerId) {
         if self.instance.timers.remove(&timer).is_some() {
             self.commands.push(Command::ClearTimer { timer });
+        }
+    }
+
+    pub(super) fn signal_correlation_started(&mut self) {
+        self.signals.push((self.journal.len(), Signal::CorrelationStarted));
+    }
+
+    pub(super) fn signal_correlation_completed(&mut self, frame: FrameId) {
+        // The keys cost an evaluation that only the lifecycle events need.
+        if self.plan.extensions.lifecycle != Lifecycle::Off {
+            let keys = self.correlation_keys(frame);
+            self.signals.push((self.journal.len(), Signal::CorrelationCompleted { keys }));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 use tenure_adapter::Problem;
-use tenure_definition::plan::{Flow, For, RunWorkflow, Strategy, TaskKind};
+use tenure_definition::plan::{Flow, For, RunWorkflow, TaskKind};
 use tenure_definition::template::Template;
 use tenure_definition::time::Duration;
 use tenure_definition::{Task, TaskId};
@@ -251,20 +251,15 @@ impl Mover<'_> {
             // The compiler gives none of these yet.
             TaskKind::Compensate => self.begin_compensation(frame)?,
             TaskKind::Rethrow => return Err(self.caught(frame)),
-            TaskKind::Function(_) | TaskKind::Human(_) => {
+            TaskKind::Function(_) => {
                 return Err(Problem::configuration("this call is not supported yet"));
             }
             TaskKind::Do(block) => self.enter_block(block, input, Some(frame), 0),
             TaskKind::Emit(event) => self.emit(frame, event)?,
             TaskKind::For(spec) => self.begin_for(frame, spec)?,
             TaskKind::Fork(fork) => self.begin_fork(frame, &fork.branches, &input),
-            TaskKind::Listen(listen) => {
-                let filters = match &listen.to {
-                    Strategy::One(filter) => std::slice::from_ref(filter),
-                    Strategy::Any(filters) | Strategy::All(filters) => filters,
-                };
-                self.begin_listen(frame, filters)?;
-            }
+            TaskKind::Listen(listen) => self.begin_listen(frame, listen)?,
+            TaskKind::Human(human) => self.begin_human(frame, human)?,
             TaskKind::Raise(error) => return Err(self.raised(frame, error)?),
             TaskKind::Run(spec) => self.begin_child(frame, spec)?,
             TaskKind::Set(value) => {
@@ -310,6 +305,8 @@ impl Mover<'_> {
         let position = self.position(task, parent);
         let visit = self.visit(&position);
         let identity = &self.instance.identity;
+        // What an expression has no value for is an attribute the event does not have.
+        map.retain(|name, value| name == "data" || !value.is_null());
         map.insert("specversion".to_owned(), Value::from("1.0"));
         // Derived, so that a repeated step publishes the same event and the inbox drops the copy.
         map.entry("id").or_insert_with(|| {
@@ -317,15 +314,14 @@ impl Mover<'_> {
                 key::effect_key(identity, &format!("emit:{position}"), visit, 0).to_string(),
             )
         });
-        map.entry("source").or_insert_with(|| {
-            Value::from(format!("/{}/{}", identity.namespace, identity.definition))
-        });
+        map.entry("source").or_insert_with(|| Value::from(identity.event_source()));
         map.entry("time").or_insert_with(|| Value::from(self.at.to_string()));
         let output = Value::Object(map);
         let event: CloudEvent = serde_json::from_value(output.clone())
             .map_err(|error| Problem::configuration(format!("emit.event.with: {error}")))?;
         event
             .check()
+            .and_then(|()| event.check_types())
             .map_err(|detail| Problem::configuration(format!("emit.event.with: {detail}")))?;
         self.note(Some(task), Fact::EventEmitted { event: event.clone() });
         self.commands.push(Command::Emit { event });
@@ -334,7 +330,7 @@ impl Mover<'_> {
     }
 
     /// The number of this visit of a position; the next visit gets the next number.
-    fn visit(&mut self, position: &str) -> u32 {
+    pub(super) fn visit(&mut self, position: &str) -> u32 {
         let visit = self.instance.visits.entry(position.to_owned()).or_insert(0);
         *visit += 1;
         *visit - 1
@@ -541,6 +537,9 @@ impl Mover<'_> {
                     self.fail_frame(id, problem);
                 }
             }
+            (Activity::Listen { .. }, TaskKind::Listen(listen)) => {
+                self.turn_ended(id, listen, output);
+            }
             (Activity::Fork { .. }, TaskKind::Fork(fork)) => {
                 self.branch_end(id, branch, output, fork.compete);
             }
@@ -630,7 +629,7 @@ fn storable(value: Value, what: &str) -> Result<Value, Problem> {
 }
 
 /// The first violation in words.
-fn sentence(what: &str, found: &[tenure_definition::schema::Violation]) -> String {
+pub(super) fn sentence(what: &str, found: &[tenure_definition::schema::Violation]) -> String {
     found.first().map_or_else(
         || format!("the {what} does not fit its schema"),
         |first| {

@@ -197,6 +197,12 @@ impl Mover<'_> {
                     locals.push((spec.each.as_str(), item));
                     locals.push((spec.at.as_str(), Cow::Owned(json!(index))));
                 }
+                (Activity::Listen { turns: Some(turns), .. }, TaskKind::Listen(spec)) => {
+                    if let (Some(turn), Some(foreach)) = (&turns.current, &spec.foreach) {
+                        locals.push((foreach.item.as_str(), Cow::Borrowed(&turn.item)));
+                        locals.push((foreach.at.as_str(), Cow::Owned(json!(turn.index))));
+                    }
+                }
                 (Activity::Try { phase: TryPhase::Handler { error }, .. }, TaskKind::Try(spec)) => {
                     locals.push((spec.bind.as_str(), Cow::Owned(json!(error))));
                 }
@@ -221,6 +227,11 @@ impl Mover<'_> {
             let frame = self.frame(id);
             if let Activity::For { index, .. } = &frame.activity {
                 turns.push(index.to_string());
+            }
+            if let Activity::Listen { turns: Some(listen), .. } = &frame.activity
+                && let Some(turn) = &listen.current
+            {
+                turns.push(turn.index.to_string());
             }
             if let Activity::Compensating { left, .. } = &frame.activity
                 && let Some(first) = left.first()

@@ -165,8 +165,7 @@ impl Mover<'_> {
     }
 
     fn all_undone(&mut self, id: FrameId) {
-        let is_own_task =
-            matches!(self.plan.task(self.frame(id).task).kind, TaskKind::Compensate);
+        let is_own_task = matches!(self.plan.task(self.frame(id).task).kind, TaskKind::Compensate);
         match self.instance.cancelling.clone() {
             Some(reason) if !is_own_task => {
                 self.drop_frame(id);

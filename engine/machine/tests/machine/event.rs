@@ -78,6 +78,36 @@ fn a_repeated_step_publishes_the_same_event() {
     assert!(first.commands.iter().any(|command| matches!(command, Command::Emit { .. })));
 }
 
+#[test]
+fn an_emitted_event_has_attributes_of_the_right_types_or_none() {
+    let emit = |with: &str| {
+        format!("  - a: {{ emit: {{ event: {{ with: {{ type: done, {with} }} }} }} }}")
+    };
+    let input = json!({ "at": "2026-05-01T10:00:00Z", "who": "/shop/7" });
+    let run = Run::start_with(
+        "",
+        &emit("source: '${ .who }', time: '${ .at }', subject: '${ .none }'"),
+        input,
+    );
+    let output = run.output();
+    assert_eq!(
+        (&output["source"], &output["time"]),
+        (&json!("/shop/7"), &json!("2026-05-01T10:00:00Z"))
+    );
+    assert_eq!(output.get("subject"), None, "no value, no attribute");
+    assert_eq!(run.emitted()[0].envelope(), output);
+    for with in [
+        "time: soon",
+        "source: '${ 7 }'",
+        "vip: { a: 1 }",
+        "subject: ''",
+        "id: '${ {} }'",
+        "seats: 1.5",
+    ] {
+        assert!(Run::start(&emit(with)).error().kind.ends_with("configuration"), "{with}");
+    }
+}
+
 fn child(run: &Run) -> ChildStart {
     run.commands
         .iter()

@@ -9,7 +9,7 @@ use tenure_definition::{Plan, Source, compile};
 use tenure_machine::bucket::Bucket;
 use tenure_machine::{
     CloudEvent, Command, Entry, Event, Fact, Instance, InstanceId, Intent, Stale, Start, Status,
-    Step, TimerId, Wait, admit, step,
+    Step, TimerId, Wait, WaitId, admit, step,
 };
 
 pub(crate) const DEADLINE_MS: u64 = 2_000;
@@ -81,6 +81,11 @@ impl Run {
 
     pub(crate) fn start_with(head: &str, tasks: &str, input: Value) -> Self {
         Self::start_plan(plan_with(head, tasks), input)
+    }
+
+    /// Starts with further fields of `document.metadata`.
+    pub(crate) fn start_with_metadata(metadata: &str, tasks: &str, input: Value) -> Self {
+        Self::start_plan(plan_of(metadata, "", tasks), input)
     }
 
     pub(crate) fn start_plan(plan: Plan, input: Value) -> Self {
@@ -158,6 +163,28 @@ impl Run {
             .collect()
     }
 
+    /// Ids of the waits the last step closed.
+    pub(crate) fn closed(&self) -> Vec<WaitId> {
+        self.commands
+            .iter()
+            .filter_map(|command| match command {
+                Command::CloseWait { wait } => Some(*wait),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The events the last step published.
+    pub(crate) fn emitted(&self) -> Vec<CloudEvent> {
+        self.commands
+            .iter()
+            .filter_map(|command| match command {
+                Command::Emit { event } => Some(event.clone()),
+                _ => None,
+            })
+            .collect()
+    }
+
     pub(crate) fn end(&mut self, intent: &Intent, outcome: Outcome) {
         self.feed(Event::CallEnded { call: intent.call, outcome });
     }
@@ -227,10 +254,11 @@ impl Run {
 
 pub(crate) fn event(kind: &str, data: Value) -> CloudEvent {
     let mut rest = serde_json::Map::new();
+    let id = format!("{kind}:{data}");
     rest.insert("data".to_owned(), data);
     CloudEvent {
         specversion: "1.0".to_owned(),
-        id: "e-1".to_owned(),
+        id,
         source: "/test".to_owned(),
         kind: kind.to_owned(),
         rest,

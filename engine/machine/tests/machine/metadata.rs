@@ -92,7 +92,9 @@ fn who_gives_up_waiting_for_a_lock_leaves_the_line() {
 fn a_lock_without_a_usable_name_is_an_error() {
     let run = start("{ exclusive: '${ .id }' }", "  - a: { set: { k: 1 } }", json!({ "id": 7 }));
     assert!(run.error().kind.ends_with("expression"));
-    let run = Run::start("  - a: { metadata: { exclusive: '${ .id }' }, do: [ { x: { set: { k: 1 } } } ] }");
+    let run = Run::start(
+        "  - a: { metadata: { exclusive: '${ .id }' }, do: [ { x: { set: { k: 1 } } } ] }",
+    );
     assert_eq!(run.error().instance.as_deref(), Some("/do/0/a"));
 }
 
@@ -187,7 +189,9 @@ fn a_cancellation_undoes_first_when_the_document_says_so() {
     assert_eq!(run.call().request, json!({ "amount": 5 }), "the output is what undoes it");
     assert_eq!(run.try_feed(cancel()), Err(Stale::Closed), "it is on its way already");
     run.done(json!({}));
-    assert!(matches!(&run.instance.status, Status::Cancelled { reason, .. } if reason == "changed their mind"));
+    assert!(
+        matches!(&run.instance.status, Status::Cancelled { reason, .. } if reason == "changed their mind")
+    );
 
     let mut plain = start("{}", tasks, json!({}));
     plain.done(json!({ "amount": 5 }));
@@ -242,7 +246,11 @@ fn lateness_is_noted_and_changes_nothing() {
     assert_eq!(late(&run), [Some("/do/0/a".to_owned()), None]);
     run.fire();
     assert_eq!(run.output(), json!({ "done": true }));
-    let quick = start("{ expect: PT2H }", "  - a: { set: { k: 1 }, metadata: { expect: PT1H } }", json!({}));
+    let quick = start(
+        "{ expect: PT2H }",
+        "  - a: { set: { k: 1 }, metadata: { expect: PT1H } }",
+        json!({}),
+    );
     assert!(quick.instance.timers.is_empty());
 }
 

@@ -359,7 +359,7 @@ impl World {
 }
 
 /// A step that was not done, as the error of the run.
-fn broken(undone: Undone) -> Problem {
+pub(super) fn broken(undone: Undone) -> Problem {
     Problem::runtime(match undone {
         Undone::Full => "the threads for the steps are gone",
         Undone::Panicked => "the machine panicked in a step; please report this definition",

@@ -99,6 +99,8 @@ async fn waits_inside_a_saved_listen_survive_reading() {
             ]),
             consumed: vec![(0, serde_json::json!({ "a": 1 }))],
             bound: BTreeMap::new(),
+            seen: Vec::new(),
+            turns: None,
         },
     );
     let expected = next.transition.instance.clone();

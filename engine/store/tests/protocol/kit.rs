@@ -188,6 +188,8 @@ pub(crate) fn listen(checkpoint: &mut Checkpoint, wait: WaitId) {
             waits: BTreeMap::from([(wait, 0)]),
             consumed: Vec::new(),
             bound: BTreeMap::new(),
+            seen: Vec::new(),
+            turns: None,
         },
     );
 }
