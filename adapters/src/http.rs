@@ -4,6 +4,7 @@
 //! Retries are off at every layer on purpose: only the machine may repeat an effect, because only
 //! the machine has written down the intent.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::net::{IpAddr, SocketAddr};
@@ -42,6 +43,8 @@ pub enum Body {
     Form(Vec<(String, String)>),
     /// `multipart/form-data` with text parts.
     Multipart(Vec<(String, String)>),
+    /// Exactly these bytes; their type is a header of the call.
+    Bytes(Vec<u8>),
 }
 
 /// One request.
@@ -54,11 +57,13 @@ pub struct Call {
     /// Query parameters, encoded by the client.
     pub query: Vec<(String, String)>,
     /// Headers; values may be secret and are never logged.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(Cow<'static, str>, String)>,
     /// Body.
     pub body: Body,
     /// Whether the query holds a secret, and so must not be recorded.
     pub hide_query: bool,
+    /// Largest answer that is read, in bytes; [`BODY_MAX_BYTES`] unless a call says otherwise.
+    pub answer_max: usize,
 }
 
 impl Call {
@@ -72,13 +77,14 @@ impl Call {
             headers: Vec::new(),
             body: Body::Empty,
             hide_query: false,
+            answer_max: BODY_MAX_BYTES,
         }
     }
 
     /// Adds a header.
     #[must_use]
-    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
+    pub fn header(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
         self
     }
 
@@ -104,7 +110,7 @@ pub struct Answer {
     pub status: u16,
     /// Headers.
     pub headers: HeaderMap,
-    /// Body, at most [`BODY_MAX_BYTES`].
+    /// Body, at most [`Call::answer_max`].
     pub body: Vec<u8>,
 }
 
@@ -140,8 +146,26 @@ pub enum Failure {
     #[error("not sent: {0}")]
     NotSent(String),
     /// Something may have been sent, and no complete answer came.
-    #[error("no complete answer: {0}")]
-    Lost(String),
+    #[error("no complete answer: {detail}")]
+    Lost {
+        /// Why the answer ended.
+        cut: Cut,
+        /// The status, when at least that was received.
+        status: Option<u16>,
+        /// What was seen.
+        detail: String,
+    },
+}
+
+/// How an answer that is not complete ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// The connection broke.
+    Broken,
+    /// The time of the attempt was over.
+    TimedOut,
+    /// It is larger than what is read.
+    TooLarge,
 }
 
 impl Failure {
@@ -151,7 +175,7 @@ impl Failure {
         match self {
             Self::Unbuildable(detail) => config(detail),
             Self::NotSent(detail) => Outcome::NotSent { detail },
-            Self::Lost(detail) => Outcome::Unknown { detail },
+            Self::Lost { detail, .. } => Outcome::Unknown { detail },
         }
     }
 }
@@ -166,7 +190,13 @@ impl Budget {
     /// Starts now.
     #[must_use]
     pub fn of_ms(deadline_ms: u64) -> Self {
-        Self { ends: Instant::now() + Duration::from_millis(deadline_ms) }
+        Self::of(Duration::from_millis(deadline_ms))
+    }
+
+    /// Starts now.
+    #[must_use]
+    pub fn of(total: Duration) -> Self {
+        Self { ends: Instant::now() + total }
     }
 
     /// What is left; zero when it is over.
@@ -251,12 +281,13 @@ impl Client {
             request = request.header(HOST, host);
         }
         for (name, value) in &call.headers {
-            request = request.header(*name, value);
+            request = request.header(name.as_ref(), value);
         }
         request = match &call.body {
             Body::Empty => request,
             Body::Json(value) => request.json(value),
             Body::Form(pairs) => request.form(pairs),
+            Body::Bytes(bytes) => request.body(bytes.clone()),
             Body::Multipart(pairs) => {
                 let form = reqwest::multipart::Form::new();
                 request.multipart(
@@ -266,15 +297,17 @@ impl Client {
                 )
             }
         };
-        let mut response = request.send().await.map_err(failure)?;
+        let mut response = request.send().await.map_err(|error| failure(error, None))?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failure)? {
-            if body.len() + chunk.len() > BODY_MAX_BYTES {
-                return Err(Failure::Lost(format!(
-                    "the answer (status {status}) exceeds {BODY_MAX_BYTES} bytes"
-                )));
+        while let Some(chunk) =
+            response.chunk().await.map_err(|error| failure(error, Some(status)))?
+        {
+            if body.len() + chunk.len() > call.answer_max {
+                let detail =
+                    format!("the answer (status {status}) exceeds {} bytes", call.answer_max);
+                return Err(Failure::Lost { cut: Cut::TooLarge, status: Some(status), detail });
             }
             body.extend_from_slice(&chunk);
         }
@@ -316,7 +349,7 @@ pub(crate) fn segment(text: &str) -> String {
 
 /// What a transport error proves. Errors of the connector come before the first byte of the
 /// request; everything else may have happened after it.
-fn failure(error: reqwest::Error) -> Failure {
+fn failure(error: reqwest::Error, status: Option<u16>) -> Failure {
     let error = error.without_url();
     let mut detail = error.to_string();
     let mut source = error.source();
@@ -329,6 +362,7 @@ fn failure(error: reqwest::Error) -> Failure {
     } else if error.is_connect() {
         Failure::NotSent(detail)
     } else {
-        Failure::Lost(detail)
+        let cut = if error.is_timeout() { Cut::TimedOut } else { Cut::Broken };
+        Failure::Lost { cut, status, detail }
     }
 }

@@ -4,7 +4,8 @@
 //! retrying belongs to the machine.
 //!
 //! Where to go next: `http` (the one client, and what a lost exchange proves), `zuora` (the
-//! richest classifier), `license` (keys and licenses), `sandbox` (the fake vendors).
+//! richest classifier), `web` (`call: http` and `openapi`), `license` (keys and licenses),
+//! `sandbox` (the fake vendors).
 
 mod catalog;
 mod classify;
@@ -21,6 +22,7 @@ mod salesforce;
 pub mod sandbox;
 mod session;
 mod token;
+mod web;
 mod zuora;
 
 use std::collections::BTreeMap;
@@ -105,6 +107,7 @@ pub fn registry(settings: Settings) -> Result<Registry, std::io::Error> {
         Arc::new(catalog::Local),
         Arc::new(token::Tokens::open(license_dir.as_deref())?),
         Arc::new(license::Emitter::open(license_dir.as_deref())?),
+        Arc::new(web::Web::new(client)),
     ];
     Ok(Registry::new(plugs, |catalog| {
         catalog

@@ -13,9 +13,9 @@ use crate::input::{config, rejected};
 use crate::manifest::Remote;
 
 /// Tokens are renewed this long before they expire, so that none expires under way.
-const EARLY: Duration = Duration::from_secs(300);
+pub(crate) const EARLY: Duration = Duration::from_secs(300);
 /// Life of a token whose answer does not name one.
-const LIFE_DEFAULT_S: u64 = 3600;
+pub(crate) const LIFE_DEFAULT_S: u64 = 3600;
 
 /// Where the credentials travel.
 #[derive(Debug, Clone, Copy)]
@@ -113,7 +113,7 @@ fn before(remote: &Remote, failure: Failure) -> Outcome {
     match failure {
         Failure::Unbuildable(detail) => config(detail),
         Failure::NotSent(detail) => Outcome::NotSent { detail },
-        Failure::Lost(detail) => {
+        Failure::Lost { detail, .. } => {
             rejected(Reason::Transient, format!("no session at {}: {detail}", remote.name))
         }
     }

@@ -14,3 +14,5 @@ mod purchase;
 mod sandbox;
 #[cfg(test)]
 mod schema;
+#[cfg(test)]
+mod web;

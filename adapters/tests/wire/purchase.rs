@@ -17,10 +17,12 @@ async fn every_manifest_keeps_the_contract() {
     let expected = [
         "catalog.product",
         "country.normalize",
+        "http",
         "license.emit",
         "mail.delivery",
         "mail.send",
         "marketo.upsertLead",
+        "openapi",
         "salesforce.upsertAccount",
         "salesforce.upsertContact",
         "salesforce.upsertOpportunity",

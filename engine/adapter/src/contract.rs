@@ -6,6 +6,9 @@ use crate::{EffectClass, Manifest};
 /// Upper bound of one attempt; longer calls must be split into a request and an awaited event.
 pub const DEADLINE_MAX_MS: u64 = 120_000;
 
+/// The calls that the language itself names: they stand in the catalog without a vendor.
+pub const LANGUAGE_CALLS: [&str; 2] = ["http", "openapi"];
+
 /// Checks what can be said of a manifest without calling anything.
 ///
 /// # Errors
@@ -17,7 +20,10 @@ pub fn check_manifest(manifest: &Manifest) -> Result<(), Vec<String>> {
             broken.push(format!("{}: {sentence}", manifest.name));
         }
     };
-    rule(manifest.name.split('.').count() == 2, "the name must be `vendor.operation`");
+    rule(
+        manifest.name.split('.').count() == 2 || LANGUAGE_CALLS.contains(&manifest.name.as_str()),
+        "the name must be `vendor.operation`",
+    );
     rule(
         manifest.version.split('.').filter(|p| p.parse::<u64>().is_ok()).count() == 3,
         "the version must be `major.minor.patch`",
