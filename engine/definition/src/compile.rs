@@ -14,7 +14,7 @@ use crate::expression::STACK_BYTES;
 use crate::parse::model::{Definition, Uses};
 use crate::parse::parse;
 use crate::plan::{Plan, Task};
-use crate::read::{Node, read};
+use crate::read::{Node, TEXT_MAX, read};
 use crate::source::Lines;
 use crate::{Diagnostics, Source};
 
@@ -60,6 +60,7 @@ pub fn compile(source: &Source, catalog: &Catalog) -> Result<(Plan, Diagnostics)
 }
 
 fn compile_here(source: &Source, catalog: &Catalog) -> Result<(Plan, Diagnostics), Diagnostics> {
+    check_length(source)?;
     let lines = Lines::new(&source.text);
     let mut report = Report::default();
     let root = read(source, &lines, &mut report);
@@ -75,6 +76,22 @@ fn compile_here(source: &Source, catalog: &Catalog) -> Result<(Plan, Diagnostics
             Err(report.finish(source))
         }
     }
+}
+
+/// Looks at the length before anything else does: a huge text is not even copied.
+fn check_length(source: &Source) -> Result<(), Diagnostics> {
+    let length = source.text.len();
+    if length <= TEXT_MAX {
+        return Ok(());
+    }
+    let mut report = Report::default();
+    let message = format!("the text has {length} bytes, {TEXT_MAX} are allowed");
+    drop(
+        report
+            .error("too-large", &Place::default(), message)
+            .help("split it into several definitions and use `run: workflow`"),
+    );
+    Err(report.finish(&Source { name: source.name.clone(), text: String::new() }))
 }
 
 /// What compiling a definition needs at hand.
