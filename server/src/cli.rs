@@ -19,6 +19,7 @@ mod migrate;
 mod read;
 mod remote;
 mod run;
+mod test;
 mod validate;
 
 /// Durable workflows for subscription businesses.
@@ -52,6 +53,8 @@ enum Command {
     Run(Box<run::RunOptions>),
     /// Check definitions and show every mistake with its place
     Validate(validate::ValidateOptions),
+    /// Play the scenarios beside definitions, on a virtual clock and without vendors
+    Test(test::TestOptions),
     /// Register, list and show definitions of a running server
     #[command(subcommand)]
     Definition(definition::DefinitionCommand),
@@ -183,6 +186,7 @@ impl Cli {
             | Command::Migrate(_)
             | Command::Run(_)
             | Command::Validate(_)
+            | Command::Test(_)
             | Command::Definition(_)
             | Command::License(_)
             | Command::Doctor(_)
@@ -197,6 +201,7 @@ impl Cli {
             Command::Migrate(options) => migrate::run(options).await,
             Command::Run(options) => run::run(*options).await,
             Command::Validate(options) => validate::run(&options),
+            Command::Test(options) => test::run(&options),
             Command::Definition(command) => definition::run(command).await,
             Command::License(command) => license::run(command).await,
             Command::Doctor(options) => doctor::run(options).await,
@@ -247,6 +252,8 @@ mod tests {
              --secrets @s --clock virtual --start-at 2026-01-01T00:00:00Z \
              --resolve example.com=http://127.0.0.1:1 --resolve b=http://127.0.0.1:2 -o json",
             "tenure validate a.yaml b.yaml -o json",
+            "tenure test workflows a/scenarios/b.yaml --filter x --junit out.xml --seed 7 \
+             --coverage-min 90 -o json",
             "tenure definition register f.yaml --server http://127.0.0.1:8080 --token t",
             "tenure definition list -o json",
             "tenure definition show purchase-direct --version 1.0.0",

@@ -26,6 +26,7 @@ pub mod portal;
 pub mod problem;
 pub mod projection;
 pub mod sandbox;
+mod scratch;
 pub mod serve;
 pub mod stack;
 pub mod term;

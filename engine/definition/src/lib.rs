@@ -22,6 +22,7 @@ pub mod schema;
 pub mod source;
 pub mod template;
 pub mod time;
+pub mod tree;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use plan::{Plan, Task, TaskId, TaskKind};

@@ -211,6 +211,11 @@ pub enum Fact {
     TaskStarted,
     /// `if` was false.
     TaskSkipped,
+    /// A `switch` chose its way.
+    CaseTaken {
+        /// The name of the case.
+        case: String,
+    },
     /// A task ended.
     TaskCompleted {
         /// Its transformed output.

@@ -3,6 +3,7 @@
 //! `world` holds the instances and everything that is about to happen to them; this file decides
 //! what happens next, and when.
 
+pub mod director;
 mod trigger;
 mod world;
 
@@ -13,13 +14,15 @@ use std::time::Duration;
 use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use tenure_adapter::{Problem, Registry};
+use tenure_adapter::{EffectClass, Outcome, Problem, Registry};
 use tenure_definition::Plan;
-use tenure_machine::{CloudEvent, Entry, Instance};
+use tenure_machine::{CloudEvent, Event, Instance, InstanceId};
 
+use crate::attempt::Errand;
 use crate::clock::boot;
 use crate::secret::Secrets;
 use crate::stepper::Steppers;
+use director::{Answer, Asked, Director, Next, Nobody, Reply, Scene, Told};
 use world::World;
 
 /// Steps after which a run is stopped: a definition that never ends must not run for ever here.
@@ -87,6 +90,10 @@ pub struct Report {
     pub error: Option<Problem>,
     /// `$context` at the end.
     pub context: Value,
+    /// The business's name for the run; empty when it never began.
+    pub business_key: String,
+    /// Types of the events it and its children still wait for; `None` is any type.
+    pub waiting: Vec<Option<String>>,
     /// Pointers of the tasks that began, in order.
     pub tasks_run: Vec<String>,
     /// Pointers of the tasks that were cancelled, in order.
@@ -103,25 +110,36 @@ pub struct Report {
     pub readings: Readings,
 }
 
+/// Stack of the thread that calls [`play`].
+pub const STACK_BYTES: usize = crate::stepper::STACK_BYTES;
+
 /// Runs to the end.
 pub async fn run(options: Options, registry: &Registry) -> Report {
-    let clock = Clock::new(options.start_at.unwrap_or_else(Timestamp::now), options.virtual_clock);
-    let started_at = clock.now();
-    let steppers = match Steppers::new() {
-        Ok(steppers) => steppers,
+    match Steppers::new() {
+        Ok(steppers) => run_on(steppers, options, registry, &mut Nobody).await,
         Err(error) => {
             let detail = format!("no thread could be started for the steps: {error}");
-            return Report::without_instance(
-                Status::Faulted,
-                Some(Problem::runtime(detail)),
-                started_at,
-            );
+            let at = options.start_at.unwrap_or_else(Timestamp::now);
+            Report::without_instance(Status::Faulted, Some(Problem::runtime(detail)), at)
         }
-    };
-    // Filters are jq, so they need the stack of these threads.
-    let (plan, given, triggers) = (Arc::clone(&options.plan), options.input, options.triggers);
-    let triggered = steppers.run(move || trigger::input(&plan, given, &triggers)).await;
-    let input = match triggered.unwrap_or_else(|undone| Err(world::broken(undone))) {
+    }
+}
+
+/// Runs to the end under a director, with all steps on the calling thread: it needs
+/// [`STACK_BYTES`] of stack, and nothing else of the run ever leaves it.
+pub async fn play(options: Options, registry: &Registry, director: &mut dyn Director) -> Report {
+    run_on(Steppers::inline(), options, registry, director).await
+}
+
+async fn run_on(
+    steppers: Steppers,
+    options: Options,
+    registry: &Registry,
+    director: &mut dyn Director,
+) -> Report {
+    let clock = Clock::new(options.start_at.unwrap_or_else(Timestamp::now), options.virtual_clock);
+    let started_at = clock.now();
+    let input = match trigger::input(&options.plan, options.input, &options.triggers) {
         Ok(Some(input)) => input,
         Ok(None) => return Report::without_instance(Status::Waiting, None, started_at),
         Err(problem) => {
@@ -138,6 +156,7 @@ pub async fn run(options: Options, registry: &Registry) -> Report {
         registry,
         secrets: Secrets::new(options.secrets),
         script: Script::new(options.events),
+        director,
     };
     let stopped = driver.drive().await;
     driver.report(started_at, stopped)
@@ -258,48 +277,72 @@ struct Driver<'a> {
     registry: &'a Registry,
     secrets: Secrets,
     script: Script,
+    director: &'a mut dyn Director,
 }
+
+/// Why a run is over.
+type Over = Option<Problem>;
 
 impl Driver<'_> {
     /// Lets things happen until the root instance has ended or nothing more can happen. Gives the
     /// reason when the run was stopped instead.
-    async fn drive(&mut self) -> Option<Problem> {
+    async fn drive(&mut self) -> Over {
         let (registry, secrets) = (self.registry, self.secrets.clone());
         let mut calls = futures::stream::FuturesUnordered::new();
         let mut steps = 0;
         loop {
-            while let Some(work) = self.world.next_work() {
-                steps += 1;
-                if steps > STEPS_MAX {
-                    let detail = format!("stopped after {STEPS_MAX} steps: the run does not end");
-                    return Some(Problem::runtime(detail));
+            while let Some(errands) = match self.step(&mut steps).await {
+                Ok(stepped) => stepped,
+                Err(problem) => return Some(problem),
+            } {
+                for (instance, errand) in errands {
+                    match self.ask(instance, &errand) {
+                        Ok(true) => {}
+                        Ok(false) => {
+                            let (secrets, start, now) = (&secrets, boot(), self.clock.now());
+                            calls.push(async move {
+                                let now = || later(now, start);
+                                (instance, errand.run(registry, secrets, now).await)
+                            });
+                        }
+                        Err(problem) => return Some(problem),
+                    }
                 }
-                let errands = match self.world.step(work, self.clock.now()).await {
-                    Ok(errands) => errands,
-                    Err(problem) => return Some(problem),
-                };
-                let now = self.clock.now();
-                let (secrets, start) = (&secrets, boot());
-                calls.extend(errands.into_iter().map(|(instance, errand)| async move {
-                    let event = errand.run(registry, secrets, || later(now, start)).await;
-                    (instance, event)
-                }));
-                if self.world.root().is_terminal() {
+                if self.world.root().is_terminal() && !self.director.lingers() {
                     return None;
                 }
+            }
+            if self.world.root().is_terminal() {
+                return None;
             }
             self.script.arm(self.world.somebody_waits(), self.clock.now());
             if let Some(event) = self.script.take(self.clock.now()) {
                 self.world.publish(event).await;
                 continue;
             }
-            let due = [self.world.next_due(), self.script.next_at].into_iter().flatten().min();
+            // Virtual time stands still while a call is out: its answer belongs to this moment.
+            let stands_still = !calls.is_empty() && self.clock.is_virtual();
+            let acts_at = match self.next_act() {
+                Next::Nothing => None,
+                Next::At(at) => Some(at),
+                Next::Publish(event) => {
+                    self.world.publish(event).await;
+                    continue;
+                }
+                Next::Cancel { reason } => {
+                    self.world.cancel_root(reason);
+                    continue;
+                }
+                Next::End => return None,
+                Next::Stop(problem) => return Some(problem),
+            };
+            let due = [self.world.next_due(), self.script.next_at, acts_at];
+            let due = due.into_iter().flatten().min();
             if calls.is_empty() {
                 let due = due?;
                 self.clock.reach(due).await;
             } else {
-                // Virtual time stands still while a call is out: its answer belongs to this moment.
-                let due = due.filter(|_| !self.clock.is_virtual());
+                let due = due.filter(|_| !stands_still);
                 tokio::select! {
                     Some((instance, event)) = calls.next() => self.world.arrive(instance, event),
                     () = reach(&mut self.clock, due) => {}
@@ -309,11 +352,80 @@ impl Driver<'_> {
         }
     }
 
+    /// Takes one thing that is ready and steps its instance; `None` when nothing is ready.
+    async fn step(
+        &mut self,
+        steps: &mut u64,
+    ) -> Result<Option<Vec<(InstanceId, Errand)>>, Problem> {
+        let ready = self.world.ready();
+        let picked = if ready > 1 { self.director.pick(ready) } else { 0 };
+        let Some(work) = self.world.next_work(picked) else { return Ok(None) };
+        *steps += 1;
+        if *steps > STEPS_MAX {
+            let detail = format!("stopped after {STEPS_MAX} steps: the run does not end");
+            return Err(Problem::runtime(detail));
+        }
+        if self.director.doubles() {
+            self.world.repeat(&work);
+        }
+        let at = self.clock.now();
+        let errands = self.world.step(work, at).await?;
+        for (instance, entry) in self.world.take_facts() {
+            if let Some(document) = self.world.document(instance) {
+                let is_root = self.world.is_root(instance);
+                self.director.hear(&Told { instance, document, is_root, at, entry: &entry });
+            }
+        }
+        Ok(Some(errands))
+    }
+
+    /// Whether the director has answered; if not, the adapter is to be asked.
+    fn ask(&mut self, instance: InstanceId, errand: &Errand) -> Result<bool, Problem> {
+        let at = self.clock.now();
+        let intent = errand.intent();
+        let manifest = self.world.manifest(instance, intent);
+        let asked = Asked {
+            instance,
+            intent,
+            is_look_up: matches!(errand, Errand::LookUp(_)),
+            class: manifest.map_or(EffectClass::AtMostOnce, |manifest| manifest.class),
+            is_local: manifest.is_some_and(|manifest| {
+                manifest.connection.is_none() && manifest.class == EffectClass::Natural
+            }),
+            at,
+        };
+        let (reply, takes) = match self.director.call(&asked) {
+            Answer::Adapter => return Ok(false),
+            Answer::Stop(problem) => return Err(problem),
+            Answer::Reply { reply, takes } => (reply, takes),
+        };
+        let deadline =
+            SignedDuration::from_millis(i64::try_from(intent.deadline_ms).unwrap_or(i64::MAX));
+        let event = match reply {
+            Reply::Outcome(_) if takes > deadline => {
+                let detail = format!("no answer within {} ms", intent.deadline_ms);
+                Event::CallEnded { call: intent.call, outcome: Outcome::Unknown { detail } }
+            }
+            Reply::Outcome(outcome) => Event::CallEnded { call: intent.call, outcome },
+            Reply::Lookup(lookup) => Event::LookupEnded { call: intent.call, lookup },
+        };
+        let arrives = at.checked_add(takes.min(deadline)).unwrap_or(Timestamp::MAX);
+        self.world.arrive_at(arrives, at, instance, event);
+        Ok(true)
+    }
+
+    fn next_act(&mut self) -> Next {
+        let waiting = self.world.waiting();
+        let scene = Scene { at: self.clock.now(), waiting: &waiting };
+        self.director.next(&scene)
+    }
+
     fn report(self, started_at: Timestamp, stopped: Option<Problem>) -> Report {
         let finished_at = self.clock.now();
         let stopped = stopped.or_else(|| self.world.incident());
+        let waiting = self.world.waiting();
         let (root, told) = self.world.into_end();
-        let Instance { status, context, .. } = root;
+        let Instance { status, context, identity, .. } = root;
         let (status, output, error) = match (stopped, status) {
             (Some(problem), _) => (Status::Faulted, Value::Null, Some(problem)),
             (None, tenure_machine::Status::Pending | tenure_machine::Status::Live) => {
@@ -334,6 +446,8 @@ impl Driver<'_> {
             output,
             error,
             context,
+            business_key: identity.business_key,
+            waiting,
             tasks_run: told.tasks_run,
             tasks_cancelled: told.tasks_cancelled,
             emitted: told.emitted,
@@ -374,6 +488,8 @@ impl Report {
             output: Value::Null,
             error,
             context: Value::Null,
+            business_key: String::new(),
+            waiting: Vec::new(),
             tasks_run: Vec::new(),
             tasks_cancelled: Vec::new(),
             emitted: Vec::new(),

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
 
 /// Expressions recurse; their fences count on this much stack.
-const STACK_BYTES: usize = 64 * 1024 * 1024;
+pub(crate) const STACK_BYTES: usize = 64 * 1024 * 1024;
 /// Jobs that wait for a thread. The spine never has more than one per hot instance.
 pub(crate) const QUEUE_MAX: usize = 32_768;
 /// More threads than this only fight over the cores.
@@ -27,7 +27,8 @@ pub(crate) enum Undone {
 /// The pool. The threads end when it is dropped.
 #[derive(Debug, Clone)]
 pub(crate) struct Steppers {
-    jobs: SyncSender<Job>,
+    /// `None` does every job at once, on the thread that hands it over.
+    jobs: Option<SyncSender<Job>>,
 }
 
 impl Steppers {
@@ -43,7 +44,12 @@ impl Steppers {
                 .stack_size(STACK_BYTES)
                 .spawn(move || work(&queue))?;
         }
-        Ok(Self { jobs })
+        Ok(Self { jobs: Some(jobs) })
+    }
+
+    /// No threads: who hands a job over does it, and has [`STACK_BYTES`] of stack.
+    pub(crate) fn inline() -> Self {
+        Self { jobs: None }
     }
 
     /// Hands a job over; `done` is called on the thread with its result.
@@ -52,10 +58,14 @@ impl Steppers {
         W: FnOnce() -> T + Send + 'static,
         D: FnOnce(Result<T, Undone>) + Send + 'static,
     {
-        let job = Box::new(move || {
+        let job = move || {
             done(catch_unwind(AssertUnwindSafe(work)).map_err(|_| Undone::Panicked));
-        });
-        self.jobs.try_send(job).map_err(|refused| match refused {
+        };
+        let Some(jobs) = &self.jobs else {
+            job();
+            return Ok(());
+        };
+        jobs.try_send(Box::new(job)).map_err(|refused| match refused {
             TrySendError::Full(_) | TrySendError::Disconnected(_) => Undone::Full,
         })
     }

@@ -17,6 +17,7 @@ use tenure_runtime::local::{self, Report, Status};
 
 use super::{Output, read};
 use crate::exit::{Exit, Stop};
+use crate::scratch::Scratch;
 use crate::term::{self, Format};
 use crate::{connection, sandbox, stack};
 
@@ -93,7 +94,7 @@ fn resolution(text: &str) -> Result<(String, SocketAddr), String> {
 /// Runs it and prints exactly one JSON object.
 pub(super) async fn run(options: RunOptions) -> anyhow::Result<Exit> {
     let recorder = Arc::new(Mutex::new(Vec::new()));
-    let scratch = tempdir()?;
+    let scratch = Scratch::new("tenure-run")?;
     let ended = run_in(&options, &recorder, scratch.path()).await;
     let calls = recorder.lock().map(|calls| calls.clone()).unwrap_or_default();
     let report = match ended.or_else(refused)? {
@@ -197,32 +198,6 @@ async fn run_in(
     let report = local::run(run, &registry).await;
     drop(vendors);
     Ok(Ok(report))
-}
-
-/// A folder of this process under the system's temporary one, removed at the end.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::debug!(%error, "the scratch folder stays");
-        }
-    }
-}
-
-fn tempdir() -> anyhow::Result<Scratch> {
-    let mut entropy = [0; 8];
-    getrandom::fill(&mut entropy).context("the system gives no random bytes")?;
-    let name = format!("tenure-run-{:016x}", u64::from_be_bytes(entropy));
-    let path = std::env::temp_dir().join(name);
-    std::fs::create_dir(&path).with_context(|| format!("{} cannot be made", path.display()))?;
-    Ok(Scratch(path))
 }
 
 fn compile(path: &Path, catalog: &Catalog) -> anyhow::Result<Result<Arc<Plan>, Box<Problem>>> {

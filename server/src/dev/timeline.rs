@@ -47,6 +47,7 @@ pub(super) fn tell(process: &str, rows: &[(Timestamp, Vec<Entry>)]) -> Vec<Line>
 fn sentence<'f>(fact: &Fact, function: &dyn Fn(&Uuid) -> &'f str) -> Option<String> {
     Some(match fact {
         Fact::TaskStarted
+        | Fact::CaseTaken { .. }
         | Fact::TaskSkipped
         | Fact::TaskCompleted { .. }
         | Fact::TaskCancelled

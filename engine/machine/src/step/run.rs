@@ -275,6 +275,7 @@ impl Mover<'_> {
                         .map_or(Ok(true), |when| when.holds(&input, &self.frame_vars(frame)));
                     if holds.map_err(|d| Problem::expression(format!("{}.when: {d}", case.name)))? {
                         flow = Some(case.then);
+                        self.note(Some(task.id), Fact::CaseTaken { case: case.name.clone() });
                         break;
                     }
                 }

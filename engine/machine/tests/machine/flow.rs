@@ -1,7 +1,7 @@
 //! set, do, switch, if, then, for, fork, context.
 
 use serde_json::json;
-use tenure_machine::Event;
+use tenure_machine::{Entry, Event, Fact};
 
 use crate::kit::{Run, invalid};
 
@@ -44,6 +44,22 @@ fn switch_takes_the_first_case_that_holds_and_else_goes_on() {
   - a: { switch: [ { two: { when: '${ .n == 2 }', then: end } } ] }
   - b: { set: { next: true } }";
     check(none, &["a", "b"], json!({ "next": true }));
+}
+
+#[test]
+fn the_journal_names_the_case_that_was_taken() {
+    let tasks = "
+  - a:
+      switch:
+        - two: { when: '${ .n == 2 }', then: end }
+        - one: { when: '${ .n == 1 }', then: end }";
+    let run = Run::start_with("", tasks, json!({ "n": 1 }));
+    let taken = |entry: &Entry| {
+        let Fact::CaseTaken { case } = &entry.fact else { return None };
+        Some(case.clone())
+    };
+    let cases: Vec<String> = run.journal.iter().filter_map(taken).collect();
+    assert_eq!(cases, ["one"]);
 }
 
 #[test]

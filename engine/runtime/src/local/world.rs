@@ -5,18 +5,20 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::Value;
-use tenure_adapter::Problem;
-use tenure_definition::Plan;
+use tenure_adapter::{Manifest, Problem};
+use tenure_definition::plan::Document;
+use tenure_definition::{Plan, TaskKind};
 use tenure_machine::bucket::Bucket;
 use tenure_machine::{
-    ChildResult, ChildStart, CloudEvent, Command, Entry, Event, Fact, Instance, InstanceId, Parent,
-    Stale, Start, Step, TimerId, Transition, Wait, WaitId, admit, step,
+    ChildResult, ChildStart, CloudEvent, Command, Entry, Event, Fact, Instance, InstanceId, Intent,
+    Parent, Stale, Start, Step, TimerId, Transition, Wait, WaitId, admit, step,
 };
 
 use crate::attempt::Errand;
 use crate::plans::newest;
 use crate::route::Routes;
 use crate::stepper::{Steppers, Undone};
+use tenure_store::port::Route;
 
 /// Events kept for waits that may open later; the oldest goes first.
 const KEPT_MAX: usize = 10_000;
@@ -38,7 +40,8 @@ pub(super) struct Told {
     pub(super) tasks_run: Vec<String>,
     pub(super) tasks_cancelled: Vec<String>,
     pub(super) emitted: Vec<CloudEvent>,
-    pub(super) journal: Vec<Entry>,
+    /// Facts of all instances that nobody has taken yet.
+    facts: Vec<(InstanceId, Entry)>,
 }
 
 /// One instance with its plan.
@@ -52,7 +55,8 @@ struct Member {
 #[derive(Debug)]
 struct Kept {
     event: CloudEvent,
-    offered: BTreeSet<(InstanceId, WaitId)>,
+    /// Its routes by namespace: worked out once, however many waits it is offered to.
+    routes: BTreeMap<String, Arc<Vec<Route>>>,
 }
 
 /// The whole of it.
@@ -65,8 +69,15 @@ pub(super) struct World {
     members: BTreeMap<InstanceId, Member>,
     ready: VecDeque<Work>,
     timers: BTreeSet<(Timestamp, InstanceId, TimerId)>,
+    /// When each timer is due, so that it is found without a walk.
+    dues: BTreeMap<(InstanceId, TimerId), Timestamp>,
+    /// Answers that are still under way, by their arrival and the order they were given in.
+    answers: BTreeMap<(Timestamp, u64), (InstanceId, Event)>,
+    next_answer: u64,
     waits: BTreeMap<(InstanceId, WaitId), Wait>,
     kept: BTreeMap<u64, Kept>,
+    /// The numbers of the kept events, by their type.
+    kept_by_type: BTreeMap<String, BTreeSet<u64>>,
     next_kept: u64,
     told: Told,
 }
@@ -87,8 +98,12 @@ impl World {
             members: BTreeMap::new(),
             ready: VecDeque::new(),
             timers: BTreeSet::new(),
+            dues: BTreeMap::new(),
+            answers: BTreeMap::new(),
+            next_answer: 0,
             waits: BTreeMap::new(),
             kept: BTreeMap::new(),
+            kept_by_type: BTreeMap::new(),
             next_kept: 0,
             told: Told::default(),
         }
@@ -168,23 +183,91 @@ impl World {
         self.ready.push_back(Work { instance, event, kept: None });
     }
 
-    /// What happens next, if anything can happen now.
-    pub(super) fn next_work(&mut self) -> Option<Work> {
-        self.ready.pop_front()
+    /// Queues an event for an instance, now or when its time has come.
+    pub(super) fn arrive_at(
+        &mut self,
+        due: Timestamp,
+        now: Timestamp,
+        instance: InstanceId,
+        event: Event,
+    ) {
+        if due <= now {
+            return self.arrive(instance, event);
+        }
+        self.answers.insert((due, self.next_answer), (instance, event));
+        self.next_answer += 1;
     }
 
-    /// When the next timer is due.
+    /// Tells the first instance to stop.
+    pub(super) fn cancel_root(&mut self, reason: String) {
+        if let Some(root) = self.root {
+            self.arrive(root, Event::CancelRequested { reason });
+        }
+    }
+
+    /// How many things can happen now.
+    pub(super) fn ready(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// Takes one of the things that can happen now, the first when there is none at `picked`.
+    pub(super) fn next_work(&mut self, picked: usize) -> Option<Work> {
+        let picked = if picked < self.ready.len() { picked } else { 0 };
+        self.ready.remove(picked)
+    }
+
+    /// Lets a thing happen a second time.
+    pub(super) fn repeat(&mut self, work: &Work) {
+        let Work { instance, event, kept } = work;
+        self.ready.push_back(Work { instance: *instance, event: event.clone(), kept: *kept });
+    }
+
+    /// When the next timer is due or the next answer comes.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
-        self.timers.first().map(|(due, _, _)| *due)
+        let timer = self.timers.first().map(|(due, _, _)| *due);
+        let answer = self.answers.first_key_value().map(|((due, _), _)| *due);
+        timer.into_iter().chain(answer).min()
     }
 
-    /// Fires what is due.
+    /// Fires what is due: answers before timers, since they were under way before.
     pub(super) fn fire(&mut self, now: Timestamp) {
+        while self.answers.first_key_value().is_some_and(|((due, _), _)| *due <= now)
+            && let Some((_, (instance, event))) = self.answers.pop_first()
+        {
+            self.arrive(instance, event);
+        }
         while self.timers.first().is_some_and(|(due, _, _)| *due <= now)
             && let Some((_, instance, timer)) = self.timers.pop_first()
         {
+            self.dues.remove(&(instance, timer));
             self.arrive(instance, Event::TimerDue { timer });
         }
+    }
+
+    /// Types of the events that are waited for, by anybody.
+    pub(super) fn waiting(&self) -> Vec<Option<String>> {
+        self.waits.values().map(|wait| wait.event_type.clone()).collect()
+    }
+
+    /// Takes the facts since the last time.
+    pub(super) fn take_facts(&mut self) -> Vec<(InstanceId, Entry)> {
+        std::mem::take(&mut self.told.facts)
+    }
+
+    pub(super) fn document(&self, instance: InstanceId) -> Option<&Document> {
+        self.members.get(&instance).map(|member| &member.plan.document)
+    }
+
+    pub(super) fn is_root(&self, instance: InstanceId) -> bool {
+        self.root == Some(instance)
+    }
+
+    /// The pinned manifest of the function an instance calls.
+    pub(super) fn manifest(&self, instance: InstanceId, intent: &Intent) -> Option<&Manifest> {
+        let plan = &self.members.get(&instance)?.plan;
+        let task = plan.tasks.iter().find(|task| task.pointer == intent.origin.task)?;
+        let TaskKind::Call(call) = &task.kind else { return None };
+        Some(&call.function)
     }
 
     /// Whether an instance has an open wait.
@@ -209,7 +292,7 @@ impl World {
         match moved {
             Step::Moved(transition) => {
                 if let Some(kept) = work.kept {
-                    self.kept.remove(&kept);
+                    self.drop_kept(kept);
                 }
                 self.carry_out(work.instance, *transition, at).await
             }
@@ -229,10 +312,11 @@ impl World {
         let Transition { instance, commands, journal } = transition;
         if self.root == Some(id) {
             for entry in &journal {
-                self.tell(entry.task.as_ref(), &entry.fact);
+                self.tell(entry);
             }
             self.told.journal.extend(journal);
         }
+        self.told.facts.extend(journal.into_iter().map(|entry| (id, entry)));
         let open: BTreeSet<_> = instance.open_calls().collect();
         if let Some(member) = self.members.get_mut(&id) {
             member.instance = Arc::new(instance);
@@ -249,11 +333,14 @@ impl World {
                 }
                 Command::SetTimer { timer, due } => {
                     self.timers.insert((due, id, timer));
+                    self.dues.insert((id, timer), due);
                 }
                 Command::ClearTimer { timer } => {
-                    self.timers.retain(|(_, of, which)| (*of, *which) != (id, timer));
+                    if let Some(due) = self.dues.remove(&(id, timer)) {
+                        self.timers.remove(&(due, id, timer));
+                    }
                 }
-                Command::OpenWait(wait) => self.open_wait(id, wait).await?,
+                Command::OpenWait(wait) => self.open_wait(id, wait),
                 Command::CloseWait { wait } => {
                     self.waits.remove(&(id, wait));
                 }
@@ -275,11 +362,11 @@ impl World {
         Ok(errands)
     }
 
-    fn tell(&mut self, task: Option<&String>, fact: &Fact) {
-        let Some(pointer) = task else { return };
-        if *fact == Fact::TaskStarted {
+    fn tell(&mut self, entry: &Entry) {
+        let Some(pointer) = &entry.task else { return };
+        if entry.fact == Fact::TaskStarted {
             self.told.tasks_run.push(pointer.clone());
-        } else if *fact == Fact::TaskCancelled {
+        } else if entry.fact == Fact::TaskCancelled {
             self.told.tasks_cancelled.push(pointer.clone());
         }
     }
@@ -308,51 +395,75 @@ impl World {
         }
     }
 
-    /// Offers an event to every wait it fits, and keeps it for waits that open later.
+    /// Offers an event to every wait it fits, and keeps it for waits that open later. One that no
+    /// definition of this run can hear is not kept.
     pub(super) async fn publish(&mut self, event: CloudEvent) {
-        if self.kept.len() >= KEPT_MAX {
-            self.kept.pop_first();
+        let mut routes = BTreeMap::new();
+        for plan in &self.plans {
+            let namespace = &plan.document.namespace;
+            if routes.contains_key(namespace) {
+                continue;
+            }
+            let (all, event, of) = (Arc::clone(&self.routes), event.clone(), namespace.clone());
+            let found = self.steppers.run(move || all.of(&of, &event)).await.unwrap_or_default();
+            routes.insert(namespace.clone(), Arc::new(found));
+        }
+        if routes.values().all(|found| found.is_empty()) {
+            return;
+        }
+        if self.kept.len() >= KEPT_MAX
+            && let Some(oldest) = self.kept.keys().next().copied()
+        {
+            self.drop_kept(oldest);
         }
         let number = self.next_kept;
         self.next_kept += 1;
-        self.kept.insert(number, Kept { event, offered: BTreeSet::new() });
-        let waits: Vec<_> =
-            self.waits.iter().map(|((instance, _), wait)| (*instance, wait.clone())).collect();
+        self.kept_by_type.entry(event.kind.clone()).or_default().insert(number);
+        self.kept.insert(number, Kept { event, routes });
+        let waits: Vec<_> = self.waits.keys().copied().collect();
         for (instance, wait) in waits {
-            self.offer(number, instance, &wait).await;
+            self.offer(number, instance, wait);
+        }
+    }
+
+    fn drop_kept(&mut self, number: u64) {
+        let Some(kept) = self.kept.remove(&number) else { return };
+        if let Some(numbers) = self.kept_by_type.get_mut(&kept.event.kind) {
+            numbers.remove(&number);
+            if numbers.is_empty() {
+                self.kept_by_type.remove(&kept.event.kind);
+            }
         }
     }
 
     /// Remembers a wait and offers it what was kept, oldest first.
-    async fn open_wait(&mut self, id: InstanceId, wait: Wait) -> Result<(), Problem> {
-        self.waits.insert((id, wait.wait), wait.clone());
-        let kept: Vec<u64> = self.kept.keys().copied().collect();
-        for number in kept {
-            self.offer(number, id, &wait).await;
+    fn open_wait(&mut self, id: InstanceId, wait: Wait) {
+        let kept: Vec<u64> = match &wait.event_type {
+            Some(kind) => self.kept_by_type.get(kind).into_iter().flatten().copied().collect(),
+            None => self.kept.keys().copied().collect(),
+        };
+        let number = wait.wait;
+        self.waits.insert((id, number), wait);
+        for event in kept {
+            self.offer(event, id, number);
         }
-        Ok(())
     }
 
-    async fn offer(&mut self, number: u64, instance: InstanceId, wait: &Wait) {
+    /// Offers a kept event to an open wait: once, because either the event came while the wait
+    /// was open, or the wait opened while the event was kept.
+    fn offer(&mut self, number: u64, instance: InstanceId, wait: WaitId) {
         let Some(member) = self.members.get(&instance) else { return };
-        let Some(kept) = self.kept.get_mut(&number) else { return };
-        if wait.event_type.as_ref().is_some_and(|kind| *kind != kept.event.kind)
-            || !kept.offered.insert((instance, wait.wait))
-        {
+        let Some(kept) = self.kept.get(&number) else { return };
+        let Some(open) = self.waits.get(&(instance, wait)) else { return };
+        if open.event_type.as_ref().is_some_and(|kind| *kind != kept.event.kind) {
             return;
         }
-        let event = kept.event.clone();
-        let (routes, namespace) =
-            (Arc::clone(&self.routes), member.plan.document.namespace.clone());
-        let found = {
-            let event = event.clone();
-            self.steppers.run(move || routes.of(&namespace, &event)).await.unwrap_or_default()
-        };
-        let fits = found.iter().any(|route| {
-            route.shape == wait.shape && wait.value.as_ref().is_none_or(|v| *v == route.value)
+        let found = kept.routes.get(&member.plan.document.namespace);
+        let fits = found.into_iter().flat_map(|routes| routes.iter()).any(|route| {
+            route.shape == open.shape && open.value.as_ref().is_none_or(|v| *v == route.value)
         });
         if fits {
-            let event = Event::EventArrived { wait: wait.wait, event };
+            let event = Event::EventArrived { wait, event: kept.event.clone() };
             self.ready.push_back(Work { instance, event, kept: Some(number) });
         }
     }

@@ -1,0 +1,386 @@
+//! `expect`: what must be true when the run is over.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tenure_definition::time::read_span;
+use tenure_machine::Fact;
+use tenure_runtime::local::Report;
+
+use super::field::{Field, Reader, later};
+use super::matcher::{self, Mismatch};
+use super::model::Scenario;
+use super::record::{Record, means};
+use super::result::Failure;
+
+const KNOWN: [&str; 12] = [
+    "status",
+    "output",
+    "error",
+    "context",
+    "business_key",
+    "calls",
+    "emitted",
+    "times",
+    "tasks",
+    "waiting",
+    "journal",
+    "exactly",
+];
+const STATUSES: [&str; 5] = ["completed", "faulted", "cancelled", "rejected", "waiting"];
+
+/// Checks the form when the file is read.
+pub(super) fn check(reader: &mut Reader<'_>, field: &Field<'_>) {
+    check_part(reader, field, &KNOWN);
+    if let Some(exactly) = field.get("exactly") {
+        let known: Vec<&str> = KNOWN
+            .iter()
+            .copied()
+            .filter(|key| !["exactly", "times", "tasks", "status"].contains(key))
+            .collect();
+        check_part(reader, &exactly, &known);
+    }
+}
+
+fn check_part(reader: &mut Reader<'_>, field: &Field<'_>, known: &[&str]) {
+    if reader.object(field, "expect", known).is_none() {
+        return;
+    }
+    if let Some(status) = field.get("status") {
+        let word = status.value.as_str().unwrap_or_default();
+        if !STATUSES.contains(&word) {
+            reader.wrong(
+                &status,
+                "there is no such status",
+                format!("use {}", STATUSES.join(", ")),
+            );
+        }
+    }
+    for key in ["output", "error", "context", "business_key", "journal"] {
+        if let Some(member) = field.get(key) {
+            matcher::check(reader, &member);
+        }
+    }
+    for key in ["emitted", "journal"] {
+        if let Some(list) = field.get(key) {
+            for item in reader.items(&list, key) {
+                matcher::check(reader, &item);
+            }
+        }
+    }
+    if let Some(waiting) = field.get("waiting") {
+        reader.texts(&waiting, "waiting");
+    }
+    if let Some(tasks) = field.get("tasks") {
+        reader.object(&tasks, "tasks", &["run", "not_run"]);
+        for (key, list) in tasks.members() {
+            reader.texts(&list, key);
+        }
+    }
+    if let Some(times) = field.get("times") {
+        for (_, member) in times.members() {
+            let is_instant =
+                member.value.as_str().is_some_and(|text| text.parse::<Timestamp>().is_ok());
+            if !is_instant {
+                reader.span(&member);
+            }
+        }
+    }
+    if let Some(calls) = field.get("calls") {
+        check_calls(reader, &calls);
+    }
+}
+
+fn check_calls(reader: &mut Reader<'_>, calls: &Field<'_>) {
+    const ITEM: [&str; 10] = [
+        "call",
+        "definition",
+        "task",
+        "pointer",
+        "at",
+        "after",
+        "attempt",
+        "with",
+        "outcome",
+        "output",
+    ];
+    if calls.value.is_array() {
+        for item in reader.items(calls, "calls") {
+            if item.value.is_string() {
+                continue;
+            }
+            reader.object(&item, "a call", &ITEM);
+            reader.required(&item, "call", "a call");
+            if let Some(after) = item.get("after") {
+                reader.span(&after);
+            }
+            matcher::check(reader, &item);
+        }
+        return;
+    }
+    for (_, member) in calls.members() {
+        if member.value.is_object() && member.get("times").or_else(|| member.get("with")).is_some()
+        {
+            reader.object(&member, "the calls of a function", &["times", "with"]);
+        }
+        matcher::check(reader, &member);
+    }
+}
+
+/// What differs from what was expected.
+pub(super) fn verify(scenario: &Scenario, report: &Report, record: &Record) -> Vec<Failure> {
+    let Some(expect) = &scenario.expect else { return Vec::new() };
+    let mut verdict = Verdict { scenario, report, record, failures: Vec::new() };
+    verdict.part(expect, "/expect", false);
+    if let Some(exactly) = expect.get("exactly") {
+        verdict.part(exactly, "/expect/exactly", true);
+    }
+    verdict.failures
+}
+
+struct Verdict<'a> {
+    scenario: &'a Scenario,
+    report: &'a Report,
+    record: &'a Record,
+    failures: Vec<Failure>,
+}
+
+impl Verdict<'_> {
+    fn part(&mut self, expect: &Value, at: &str, is_exact: bool) {
+        let report = self.report;
+        if let Some(status) = expect.get("status") {
+            self.value("status", status, &json!(report.status), at, true);
+        }
+        let error = json!(report.error);
+        let key = json!(report.business_key);
+        let values = [
+            ("output", &report.output),
+            ("error", &error),
+            ("context", &report.context),
+            ("business_key", &key),
+        ];
+        for (name, found) in values {
+            if let Some(expected) = expect.get(name) {
+                self.value(name, expected, found, at, is_exact);
+            }
+        }
+        match expect.get("calls") {
+            Some(Value::Object(counts)) => {
+                for (function, wanted) in counts {
+                    self.count(function, wanted, &format!("{at}/calls/{function}"));
+                }
+                if is_exact {
+                    self.no_other_calls(counts, &format!("{at}/calls"));
+                }
+            }
+            Some(list) => {
+                let wanted = self.calls(list);
+                let found = self.record.calls_json();
+                self.list("calls", &wanted, &found, at, is_exact);
+            }
+            None => {}
+        }
+        for (name, found) in
+            [("emitted", self.record.emitted()), ("journal", self.record.journal())]
+        {
+            if let Some(expected) = expect.get(name).and_then(Value::as_array) {
+                self.list(name, expected, &found, at, is_exact);
+            }
+        }
+        if let Some(expected) = expect.get("waiting").and_then(Value::as_array) {
+            self.waiting(expected, at, is_exact);
+        }
+        if let Some(tasks) = expect.get("tasks") {
+            self.tasks(tasks, at);
+        }
+        for (name, wanted) in expect.get("times").and_then(Value::as_object).into_iter().flatten() {
+            self.time(name, wanted, at);
+        }
+    }
+
+    fn differ(&mut self, name: &str, pointer: &str, misses: Vec<Mismatch>, pair: (&Value, &Value)) {
+        let failure = Failure::new(self.scenario, pointer, format!("{name} is not as expected"));
+        self.failures.push(failure.with_diff(misses, pair.0, pair.1));
+    }
+
+    fn value(&mut self, name: &str, expected: &Value, found: &Value, at: &str, is_exact: bool) {
+        let misses = matcher::compare(expected, Some(found), is_exact);
+        if !misses.is_empty() {
+            let shown = if is_exact { found.clone() } else { matcher::focus(expected, found) };
+            self.differ(name, &format!("{at}/{name}"), misses, (expected, &shown));
+        }
+    }
+
+    fn list(&mut self, name: &str, expected: &[Value], found: &[Value], at: &str, is_exact: bool) {
+        let misses = matcher::sequence(expected, found, is_exact);
+        if misses.is_empty() {
+            return;
+        }
+        let line = misses.first().and_then(|miss| miss.path.split('/').nth(1));
+        let pointer = match line {
+            Some(index) if !is_exact => format!("{at}/{name}/{index}"),
+            Some(_) | None => format!("{at}/{name}"),
+        };
+        let pair = (Value::Array(expected.to_vec()), Value::Array(found.to_vec()));
+        self.differ(name, &pointer, misses, (&pair.0, &pair.1));
+    }
+
+    /// Expected calls in the form the record has: `after` becomes an instant.
+    fn calls(&self, list: &Value) -> Vec<Value> {
+        let one = |item: &Value| {
+            let mut item = match item {
+                Value::String(function) => json!({ "call": function }),
+                Value::Null
+                | Value::Bool(_)
+                | Value::Number(_)
+                | Value::Array(_)
+                | Value::Object(_) => item.clone(),
+            };
+            if let Some(map) = item.as_object_mut()
+                && let Some(after) = map.remove("after")
+                && let Ok(span) = read_span(&after)
+            {
+                let at = later(self.scenario.at, span, &self.scenario.zone);
+                map.insert("at".to_owned(), Value::from(at.to_string()));
+            }
+            item
+        };
+        list.as_array().into_iter().flatten().map(one).collect()
+    }
+
+    fn count(&mut self, function: &str, wanted: &Value, pointer: &str) {
+        let made: Vec<Value> = self
+            .record
+            .calls
+            .iter()
+            .filter(|made| made.function == function)
+            .map(|made| made.with.clone())
+            .collect();
+        let count = json!(made.len());
+        let (times, with) = match wanted.get("times").or_else(|| wanted.get("with")) {
+            Some(_) => (wanted.get("times"), wanted.get("with").and_then(Value::as_array)),
+            None => (Some(wanted), None),
+        };
+        if let Some(times) = times {
+            let misses = matcher::compare(times, Some(&count), false);
+            if !misses.is_empty() {
+                let name = format!("the number of calls of {function}");
+                self.differ(&name, pointer, misses, (times, &count));
+            }
+        }
+        if let Some(with) = with {
+            let misses = matcher::sequence(with, &made, false);
+            if !misses.is_empty() {
+                let pair = (Value::Array(with.clone()), Value::Array(made));
+                let name = format!("what {function} was called with");
+                self.differ(&name, &format!("{pointer}/with"), misses, (&pair.0, &pair.1));
+            }
+        }
+    }
+
+    fn no_other_calls(&mut self, counts: &serde_json::Map<String, Value>, pointer: &str) {
+        let mut others: Vec<&str> = self
+            .record
+            .calls
+            .iter()
+            .map(|made| made.function.as_str())
+            .filter(|function| !counts.contains_key(*function))
+            .collect();
+        others.sort_unstable();
+        others.dedup();
+        if !others.is_empty() {
+            let message =
+                format!("functions were called that are not listed: {}", others.join(", "));
+            self.failures.push(Failure::new(self.scenario, pointer, message));
+        }
+    }
+
+    fn waiting(&mut self, expected: &[Value], at: &str, is_exact: bool) {
+        let mut found: Vec<&str> =
+            self.report.waiting.iter().map(|kind| kind.as_deref().unwrap_or("*")).collect();
+        found.sort_unstable();
+        let mut wanted: Vec<&str> = expected.iter().filter_map(Value::as_str).collect();
+        wanted.sort_unstable();
+        let fits = match is_exact {
+            true => wanted == found,
+            false => wanted.iter().all(|kind| found.contains(kind)),
+        };
+        if !fits {
+            let pair = (json!(wanted), json!(found));
+            self.differ("waiting", &format!("{at}/waiting"), Vec::new(), (&pair.0, &pair.1));
+        }
+    }
+
+    fn has_run(&self, task: &str) -> bool {
+        self.record.moments.iter().any(|moment| {
+            moment.entry.fact == Fact::TaskStarted
+                && means(
+                    task,
+                    &moment.definition,
+                    moment.is_root,
+                    moment.entry.task.as_deref().unwrap_or_default(),
+                )
+        })
+    }
+
+    fn tasks(&mut self, tasks: &Value, at: &str) {
+        for (key, should) in [("run", true), ("not_run", false)] {
+            let names = tasks.get(key).and_then(Value::as_array).into_iter().flatten();
+            for (index, name) in names.enumerate() {
+                let name = name.as_str().unwrap_or_default();
+                if self.has_run(name) != should {
+                    let words = if should { "did not run" } else { "ran, and should not" };
+                    let pointer = format!("{at}/tasks/{key}/{index}");
+                    let message = format!("the task {name} {words}");
+                    self.failures.push(Failure::new(self.scenario, &pointer, message));
+                }
+            }
+        }
+    }
+
+    /// `mail.send[1]: P3D`, `task: PT5M`, `end: P30D`.
+    fn time(&mut self, name: &str, wanted: &Value, at: &str) {
+        let pointer = format!("{at}/times/{}", name.replace('~', "~0").replace('/', "~1"));
+        let instant = wanted.as_str().and_then(|text| text.parse::<Timestamp>().ok());
+        let expected = match (instant, read_span(wanted)) {
+            (Some(instant), _) => instant,
+            (None, Ok(span)) => later(self.scenario.at, span, &self.scenario.zone),
+            (None, Err(_)) => return,
+        };
+        let (what, number) = match name.split_once('[') {
+            Some((what, rest)) => (what, rest.trim_end_matches(']').parse().unwrap_or(0)),
+            None => (name, 0),
+        };
+        let found = match what {
+            "end" => Some(self.report.finished_at),
+            _ => self.happened(what, number),
+        };
+        if found == Some(expected) {
+            return;
+        }
+        let shown = |at: Timestamp| {
+            format!("{} after the start ({at})", super::story::since(self.scenario.at, at))
+        };
+        let found = found
+            .map_or_else(|| "it never did".to_owned(), |found| format!("it did {}", shown(found)));
+        let message = format!("{name} should happen {}, but {found}", shown(expected));
+        self.failures.push(Failure::new(self.scenario, &pointer, message));
+    }
+
+    /// When the n-th call of a function, or beginning of a task, was.
+    fn happened(&self, what: &str, number: usize) -> Option<Timestamp> {
+        let calls = self.record.calls.iter().filter(|made| made.function == what);
+        if let Some(made) = calls.clone().nth(number) {
+            return self.record.at(made.intended);
+        }
+        let begun = self.record.moments.iter().filter(|moment| {
+            moment.entry.fact == Fact::TaskStarted
+                && means(
+                    what,
+                    &moment.definition,
+                    moment.is_root,
+                    moment.entry.task.as_deref().unwrap_or_default(),
+                )
+        });
+        begun.map(|moment| moment.at).nth(number)
+    }
+}

@@ -1,0 +1,264 @@
+//! One scenario played: its run, what was expected of it, its properties in other orders.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde_json::Value;
+use tenure_adapter::{Problem, Registry};
+use tenure_definition::Plan;
+use tenure_definition::schema::Schema;
+use tenure_definition::tree::did_you_mean;
+use tenure_runtime::local::{Options, Report, Status, play as play_local};
+
+use super::chance::Chance;
+use super::model::{Begin, Scenario, When};
+use super::record::{Record, name_of};
+use super::result::{Failure, Played};
+use super::stage::{Stage, event};
+use super::{expect, property, story};
+
+/// The definitions of a scenario.
+#[derive(Debug, Clone)]
+pub struct Cast {
+    /// The definition it is about.
+    pub plan: Arc<Plan>,
+    /// Those it may run as children.
+    pub with: Vec<Arc<Plan>>,
+}
+
+/// Plays a scenario on the calling thread, which needs `tenure_runtime::local::STACK_BYTES` of
+/// stack. `seed` plays only that order of its exploration.
+pub(super) async fn play(
+    scenario: &Scenario,
+    cast: &Cast,
+    registry: &Registry,
+    seed: Option<u64>,
+) -> (Played, Record) {
+    let began = Instant::now();
+    let mut failures = unknown_names(scenario, cast, registry);
+    let mut record = Record::default();
+    let mut covered = jiff::SignedDuration::ZERO;
+    let (mut runs, mut failed_seed) = (0, None);
+    let mut told = Vec::new();
+    if failures.is_empty() && seed.is_none() {
+        runs += 1;
+        let run = run(scenario, cast, registry, None).await;
+        failures.extend(run.failures);
+        if !run.is_stopped {
+            failures.extend(expect::verify(scenario, &run.report, &run.record));
+            failures.extend(property::verify(scenario, &run.record));
+        }
+        covered = run.report.finished_at.duration_since(run.report.started_at);
+        if !failures.is_empty() {
+            told = story::tell(&run.record, scenario.at);
+        }
+        record = run.record;
+    }
+    let seeds = match (seed, scenario.explore) {
+        (Some(seed), _) => seed..seed.saturating_add(1),
+        (None, Some(explore)) => 1..explore.seeds.saturating_add(1),
+        (None, None) => 0..0,
+    };
+    for seed in seeds {
+        if !failures.is_empty() {
+            break;
+        }
+        runs += 1;
+        let run = run(scenario, cast, registry, Some(seed)).await;
+        failures.extend(run.failures);
+        failures.extend(property::verify(scenario, &run.record));
+        if !failures.is_empty() {
+            failed_seed = Some(seed);
+            told = story::tell(&run.record, scenario.at);
+        }
+    }
+    let played = Played {
+        file: scenario.file.clone(),
+        title: scenario.title.clone(),
+        definition: cast.plan.document.name.clone(),
+        failures,
+        seed: failed_seed,
+        story: told,
+        took: began.elapsed(),
+        covered,
+        runs,
+    };
+    (played, record)
+}
+
+/// One run of it.
+struct Run {
+    report: Report,
+    record: Record,
+    failures: Vec<Failure>,
+    is_stopped: bool,
+}
+
+async fn run(scenario: &Scenario, cast: &Cast, registry: &Registry, seed: Option<u64>) -> Run {
+    let input = match &scenario.start {
+        Begin::Input(input) => input.clone(),
+        Begin::On(_) => Value::Null,
+    };
+    let mut stage = Stage::new(scenario, input.clone(), seed.map(Chance::new));
+    let mut triggers = Vec::new();
+    if let Begin::On(events) = &scenario.start {
+        for (number, value) in events.iter().enumerate() {
+            match event(value.clone(), scenario.at, number) {
+                Ok(event) => triggers.push(event),
+                Err(detail) => {
+                    let pointer = format!("/start/on/{number}");
+                    let failure = Failure::new(scenario, &pointer, format!("the event: {detail}"));
+                    let problem = Problem::validation(failure.message.clone());
+                    let report = Report::rejected(problem, scenario.at);
+                    return Run {
+                        report,
+                        record: Record::default(),
+                        failures: vec![failure],
+                        is_stopped: true,
+                    };
+                }
+            }
+        }
+    }
+    let options = Options {
+        plan: Arc::clone(&cast.plan),
+        others: cast.with.clone(),
+        input,
+        events: Vec::new(),
+        triggers,
+        secrets: scenario.secrets.clone(),
+        virtual_clock: true,
+        start_at: Some(scenario.at),
+    };
+    let report = play_local(options, registry, &mut stage).await;
+    let mut failures = std::mem::take(&mut stage.failures);
+    if !stage.is_stopped && seed.is_none() {
+        failures.extend(left_over(scenario, &stage, &report));
+    }
+    Run { report, is_stopped: stage.is_stopped, record: stage.record, failures }
+}
+
+/// Acts that never came and stubs that nobody called: the scenario says more than happened.
+fn left_over(scenario: &Scenario, stage: &Stage<'_>, report: &Report) -> Vec<Failure> {
+    let mut failures = Vec::new();
+    if let (None, Some(error)) = (&scenario.expect, &report.error)
+        && report.status != Status::Completed
+    {
+        let words = error.detail.as_ref().unwrap_or(&error.title);
+        let message = format!(
+            "the run ended with {}: {words}, and nothing says that it should; write `expect`",
+            error.kind
+        );
+        failures.push(Failure::new(scenario, "/scenario", message));
+    }
+    for act in stage.left() {
+        let why = match &act.when {
+            Some(When::Waiting(kind)) => format!("nobody waited for {kind}"),
+            Some(When::Task(task)) => format!("the task {task} did not begin (again)"),
+            Some(When::Call(function)) => format!("{function} was not called (again)"),
+            None => "the run was over before".to_owned(),
+        };
+        failures.push(Failure::new(scenario, &act.pointer, format!("this never came: {why}")));
+    }
+    for (stub, used) in scenario.stubs.iter().zip(&stage.used) {
+        let missing = stub.times.is_some_and(|times| *used < times);
+        if missing || *used == 0 {
+            let times =
+                stub.times.map_or_else(|| "at all".to_owned(), |times| format!("{times} times"));
+            let message =
+                format!("{} was to be called {times} and was called {used} times", stub.function);
+            failures.push(Failure::new(scenario, &stub.pointer, message));
+        }
+    }
+    failures
+}
+
+/// Functions and tasks that do not exist, and answers that no vendor gives.
+fn unknown_names(scenario: &Scenario, cast: &Cast, registry: &Registry) -> Vec<Failure> {
+    let mut failures = Vec::new();
+    let functions: BTreeSet<&str> =
+        registry.catalog().functions().map(|manifest| manifest.name.as_str()).collect();
+    let mut fail = |pointer: &str, message: String| {
+        failures.push(Failure::new(scenario, pointer, message));
+    };
+    for stub in &scenario.stubs {
+        let pointer = format!("{}/call", stub.pointer);
+        if !functions.contains(stub.function.as_str()) {
+            let help = did_you_mean(&stub.function, functions.iter().copied());
+            fail(&pointer, with_help(format!("there is no function {}", stub.function), help));
+            continue;
+        }
+        if let Some(violation) = misfit(stub.reply.done(), &stub.function, registry) {
+            fail(&format!("{}/done", stub.pointer), violation);
+        }
+        if let Some(task) = &stub.task {
+            check_task(task, cast, true, |message| {
+                fail(&format!("{}/task", stub.pointer), message)
+            });
+        }
+    }
+    for act in scenario.events.iter().chain(&scenario.operator) {
+        if let Some(When::Task(task)) = &act.when {
+            check_task(task, cast, false, |message| {
+                fail(&format!("{}/when", act.pointer), message)
+            });
+        }
+    }
+    let tasks = scenario.expect.as_ref().and_then(|expect| expect.get("tasks"));
+    for key in ["run", "not_run"] {
+        let names = tasks.and_then(|tasks| tasks.get(key)).and_then(Value::as_array);
+        for (index, name) in names.into_iter().flatten().enumerate() {
+            let task = name.as_str().unwrap_or_default();
+            check_task(task, cast, false, |message| {
+                fail(&format!("/expect/tasks/{key}/{index}"), message);
+            });
+        }
+    }
+    failures
+}
+
+fn with_help(message: String, help: Option<String>) -> String {
+    help.map_or_else(|| message.clone(), |help| format!("{message}; {help}"))
+}
+
+/// Why a constant answer is none that the function gives.
+fn misfit(
+    done: Option<&tenure_definition::template::Template>,
+    function: &str,
+    registry: &Registry,
+) -> Option<String> {
+    let value = done?.constant()?;
+    let manifest = registry.catalog().resolve(function).ok()?;
+    let schema = Schema::compile(manifest.output.clone(), registry.catalog().formats()).ok()?;
+    let violations = schema.check(value).err()?;
+    let first = violations.first()?;
+    let pointer = if first.pointer.is_empty() { "/" } else { &first.pointer };
+    Some(format!("{function} gives no such answer: {pointer}: {}", first.message))
+}
+
+/// Says when a task does not exist. `in_any` looks into all definitions for a plain name.
+fn check_task(task: &str, cast: &Cast, in_any: bool, fail: impl FnOnce(String)) {
+    let (of, name) = match task.split_once(':') {
+        Some((of, name)) if !task.starts_with('/') => (Some(of), name),
+        _ => (None, task),
+    };
+    let root = std::iter::once(&cast.plan);
+    let plans: Vec<&Arc<Plan>> = match of {
+        None if !in_any => root.collect(),
+        None => root.chain(&cast.with).collect(),
+        Some(of) => root.chain(&cast.with).filter(|plan| plan.document.name == of).collect(),
+    };
+    if plans.is_empty() {
+        return fail(format!(
+            "no definition `{}` takes part; list it under `with`",
+            of.unwrap_or(task)
+        ));
+    }
+    let pointers = || plans.iter().flat_map(|plan| plan.tasks.iter().map(|task| &task.pointer));
+    let names: BTreeSet<String> = pointers().map(|pointer| name_of(pointer)).collect();
+    if !names.contains(name) && !pointers().any(|pointer| pointer == name) {
+        let help = did_you_mean(name, names.iter().map(String::as_str));
+        fail(with_help(format!("there is no task `{name}`"), help));
+    }
+}
