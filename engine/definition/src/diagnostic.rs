@@ -350,7 +350,8 @@ mod tests {
         let long = "k".repeat(100_000);
         let source = Source { name: "a.yaml".to_owned(), text: format!("do: 1\n{long} 1\nb: 2\n") };
         let mut report = Report::default();
-        let at = Place { span: Lines::new(&source.text).span(100_007, 100_008), ..Place::default() };
+        let at =
+            Place { span: Lines::new(&source.text).span(100_007, 100_008), ..Place::default() };
         drop(report.error("bad-value", &at, format!("`{long}` is long")).label(&long).help(&long));
         let text = report.finish(&source).render(false);
         assert!(text.len() < 6_000, "{} bytes", text.len());

@@ -100,8 +100,6 @@ pub struct Report {
     pub tasks_cancelled: Vec<String>,
     /// Events it published, in order.
     pub emitted: Vec<CloudEvent>,
-    /// What happened to it, in order; its children have journals of their own.
-    pub journal: Vec<Entry>,
     /// By the clock in use.
     pub started_at: Timestamp,
     /// By the clock in use.
@@ -451,7 +449,6 @@ impl Driver<'_> {
             tasks_run: told.tasks_run,
             tasks_cancelled: told.tasks_cancelled,
             emitted: told.emitted,
-            journal: told.journal,
             started_at,
             finished_at,
             readings: self.clock.readings,
@@ -493,7 +490,6 @@ impl Report {
             tasks_run: Vec::new(),
             tasks_cancelled: Vec::new(),
             emitted: Vec::new(),
-            journal: Vec::new(),
             started_at: at,
             finished_at: at,
             readings: Readings::new(at, true),

@@ -7,10 +7,12 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow, ensure};
 use async_trait::async_trait;
 use serde_json::Value;
+use tenure_adapter::Registry;
 use tenure_adapters::{Settings, registry};
 use tenure_definition::{Plan, Source, compile};
-use tenure_machine::Status;
+use tenure_machine::{Entry, Status};
 use tenure_runtime::engine::{Error, StartAnswer};
+use tenure_runtime::local::director::{Director, Told};
 use tenure_runtime::{Config, Engine, local};
 use tenure_store::Store as _;
 use tenure_store::ladder::TestCluster;
@@ -64,8 +66,10 @@ impl Player for InMemory<'_> {
             virtual_clock: true,
             start_at: None,
         };
-        let local::Report { status, output, error, journal, .. } =
-            local::run(options, &registry).await;
+        let (report, journal) = tokio::task::spawn_blocking(move || run_here(options, &registry))
+            .await
+            .context("the run panicked")??;
+        let local::Report { status, output, error, .. } = report;
         let end = match (status, error) {
             (local::Status::Completed, _) => End::Completed(output),
             (local::Status::Faulted | local::Status::Rejected, Some(error)) => End::Faulted(error),
@@ -77,6 +81,35 @@ impl Player for InMemory<'_> {
         };
         Ok(Ended { end, journal })
     }
+}
+
+/// Writes down what happens to the first instance.
+#[derive(Debug, Default)]
+struct Recorder(Vec<Entry>);
+
+impl Director for Recorder {
+    fn hear(&mut self, told: &Told<'_>) {
+        if told.is_root {
+            self.0.push(told.entry.clone());
+        }
+    }
+}
+
+/// Runs on a thread with the stack that directed runs need.
+fn run_here(
+    options: local::Options,
+    registry: &Registry,
+) -> anyhow::Result<(local::Report, Vec<Entry>)> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(local::STACK_BYTES);
+        let running = thread.spawn_scoped(scope, || {
+            let calls = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let mut recorder = Recorder::default();
+            let report = calls.block_on(local::play(options, registry, &mut recorder));
+            Ok((report, recorder.0))
+        })?;
+        running.join().map_err(|_| anyhow!("the run panicked"))?
+    })
 }
 
 /// On a database and an engine of its own for each definition: scenarios use one name and version

@@ -108,44 +108,49 @@ impl Writer<'_> {
         if self.random.one_in(16) {
             task.insert("then".to_owned(), json!(self.random.pick(&["exit", "end", "continue"])));
         }
-        if let Some(metadata) = self.metadata(&task) {
-            task.insert("metadata".to_owned(), metadata);
+        if let Some((key, value)) = self.metadata(&task) {
+            let metadata = task.entry("metadata").or_insert_with(|| json!({}));
+            metadata[key] = value;
         }
         json!({ name: task })
     }
 
-    fn metadata(&mut self, task: &Map<String, Value>) -> Option<Value> {
+    fn metadata(&mut self, task: &Map<String, Value>) -> Option<(&'static str, Value)> {
         if task.contains_key("do") && !task.contains_key("for") && self.random.one_in(4) {
-            return Some(json!({ "exclusive": "world-lock" }));
+            return Some(("exclusive", json!("world-lock")));
         }
-        let is_call = task.get("call").and_then(Value::as_str);
-        if is_call.is_some_and(|name| name.starts_with("world.")) && self.random.one_in(3) {
-            let class = self.class();
+        let called = task.get("call").and_then(Value::as_str);
+        if called.is_some_and(|name| name.starts_with("world.")) && self.random.one_in(3) {
             let undo = json!([
-                { "undo": { "call": class, "with": { "undo": true } } },
+                { "undo": self.call(&json!({ "undo": true })) },
                 { "note": { "set": { "undone": true } } },
             ]);
-            return Some(json!({ "compensate": undo }));
+            return Some(("compensate", undo));
         }
-        self.random.one_in(12).then(|| json!({ "expect": { "seconds": 3 } }))
+        self.random.one_in(12).then(|| ("expect", json!({ "seconds": 3 })))
     }
 
-    fn class(&mut self) -> String {
-        let class = self.random.pick(&["keyed", "natural", "lookup", "once", "often"]);
-        format!("world.{class}:1.0.0@default")
+    fn call(&mut self, with: &Value) -> Value {
+        let class = *self.random.pick(&["keyed", "natural", "lookup", "once", "often"]);
+        let mut call = json!({ "call": format!("world.{class}:1.0.0@default"), "with": with });
+        if class == "often" {
+            call["metadata"] = json!({ "effect": "at-least-once" });
+        }
+        call
     }
 
     fn simple(&mut self) -> Map<String, Value> {
         let number = self.counter;
-        let task = match self.random.below(25) {
+        let task = match self.random.below(27) {
             0..=2 => json!({ "set": { "n": number, "seen": "${ $context }" } }),
-            3..=11 => json!({ "call": self.class(), "with": { "n": number } }),
+            3..=11 => self.call(&json!({ "n": number })),
             12..=14 => json!({ "wait": { "seconds": 5 } }),
             15..=19 => return self.listen(),
             20..=22 => {
                 json!({ "emit": { "event": { "with": { "type": "world.emitted", "data": { "n": number } } } } })
             }
-            23 if self.in_catch > 0 => {
+            23 | 24 => self.ask(),
+            25 if self.in_catch > 0 => {
                 let own = self.random.pick(&["engine.compensate", "engine.rethrow"]);
                 json!({ "call": format!("{own}:1.0.0@default") })
             }
@@ -164,12 +169,38 @@ impl Writer<'_> {
                 "correlate": { "n": { "from": ".data.n", "expect": "${ 7 }" } },
             })
         };
-        let to = match self.random.below(4) {
-            0 | 1 => json!({ "one": correlated("world.event") }),
-            2 => json!({ "any": [ filter("world.one"), correlated("world.two") ] }),
-            _ => json!({ "all": [ correlated("world.one"), correlated("world.two") ] }),
+        let to = match self.random.below(8) {
+            0..=2 => json!({ "one": correlated("world.event") }),
+            3 => json!({ "any": [ filter("world.one"), correlated("world.two") ] }),
+            4 => json!({ "all": [ correlated("world.one"), correlated("world.two") ] }),
+            5 => json!({ "any": [ correlated("world.one") ], "until": "${ length >= 2 }" }),
+            6 => json!({
+                "any": [ correlated("world.one"), filter("world.two") ],
+                "until": { "one": correlated("world.stop") },
+            }),
+            _ => json!({ "any": [], "until": "${ length >= 2 }" }),
         };
-        object(json!({ "listen": { "to": to } }))
+        let mut task = json!({ "listen": { "to": to } });
+        if self.random.one_in(3) {
+            task["foreach"] = json!({
+                "item": "heard",
+                "at": "turn",
+                "do": (0..=self.random.below(2)).map(|_| self.task(0)).collect::<Vec<_>>(),
+            });
+        }
+        object(task)
+    }
+
+    /// A question to a person; one decision of two fits the form.
+    fn ask(&mut self) -> Value {
+        let mut with = json!({
+            "title": format!("Question {}", self.counter),
+            "form": { "type": "object", "properties": { "n": { "const": 7 } } },
+        });
+        if self.random.one_in(2) {
+            with["due"] = json!({ "seconds": 30 });
+        }
+        json!({ "call": "human.task:1.0.0@default", "with": with })
     }
 
     fn composite(&mut self, depth: u32) -> Map<String, Value> {

@@ -314,7 +314,6 @@ impl World {
             for entry in &journal {
                 self.tell(entry);
             }
-            self.told.journal.extend(journal);
         }
         self.told.facts.extend(journal.into_iter().map(|entry| (id, entry)));
         let open: BTreeSet<_> = instance.open_calls().collect();
