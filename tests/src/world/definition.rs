@@ -44,8 +44,7 @@ pub fn definition(random: &mut Random) -> Value {
     if let Some(metadata) = writer.document_metadata() {
         document["metadata"] = metadata;
     }
-    let body: Vec<Value> =
-        (0..6 + writer.random.below(5)).map(|_| writer.task(DEPTH_MAX)).collect();
+    let body: Vec<Value> = (0..6 + writer.random.below(5)).map(|_| writer.top()).collect();
     let mut definition = json!({ "document": document, "do": body });
     if writer.random.one_in(8) {
         definition["timeout"] = json!({ "after": { "minutes": 2 } });
@@ -72,6 +71,18 @@ impl Writer<'_> {
             3 => Some(json!({ "expect": { "seconds": 10 } })),
             _ => None,
         }
+    }
+
+    /// A task of the top: most of them are guarded, so that a world does not end with its first
+    /// error.
+    fn top(&mut self) -> Value {
+        let task = self.task(DEPTH_MAX);
+        if self.random.one_in(4) {
+            return task;
+        }
+        self.counter += 1;
+        let name = format!("g{}", self.counter);
+        json!({ name: { "try": [task], "catch": {} } })
     }
 
     fn block(&mut self, depth: u32) -> Vec<Value> {
@@ -105,7 +116,7 @@ impl Writer<'_> {
             let export = format!("${{ $context + {{ {name}: $runtime.name }} }}");
             task.insert("export".to_owned(), json!({ "as": export }));
         }
-        if self.random.one_in(16) {
+        if self.random.one_in(40) {
             task.insert("then".to_owned(), json!(self.random.pick(&["exit", "end", "continue"])));
         }
         if let Some((key, value)) = self.metadata(&task) {
