@@ -1,4 +1,4 @@
-//! Links and anchors of our documentation.
+//! Links, anchors and code blocks of our documentation.
 
 use regex::Regex;
 
@@ -63,6 +63,44 @@ fn slug(title: &str) -> String {
         .collect()
 }
 
+/// A fenced block of code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block {
+    /// Line of its first line, from 1.
+    pub line: usize,
+    /// Without the indentation of its fence.
+    pub text: String,
+}
+
+/// The fenced blocks of one language, in order.
+#[must_use]
+pub fn blocks(text: &str, language: &str) -> Vec<Block> {
+    let mut found = Vec::new();
+    let mut open: Option<(usize, bool, Block)> = None;
+    for (line, raw) in (1..).zip(text.lines()) {
+        let indent = raw.len() - raw.trim_start().len();
+        let fence = raw.trim_start().strip_prefix("```");
+        match (&mut open, fence) {
+            (None, Some(info)) => {
+                let is_wanted = info.split_whitespace().next() == Some(language);
+                open = Some((indent, is_wanted, Block { line: line + 1, text: String::new() }));
+            }
+            (Some((_, is_wanted, block)), Some(_)) => {
+                if *is_wanted {
+                    found.push(block.clone());
+                }
+                open = None;
+            }
+            (Some((outer, _, block)), None) => {
+                block.text.push_str(raw.get(indent.min(*outer)..).unwrap_or_default());
+                block.text.push('\n');
+            }
+            (None, None) => {}
+        }
+    }
+    found
+}
+
 /// Lines with inline code taken out.
 fn prose(text: &str) -> impl Iterator<Item = (usize, String)> {
     let code = Regex::new("`[^`]*`").expect("a valid pattern");
@@ -89,6 +127,13 @@ mod tests {
             "[a](b.md) `[c](d.md)` ![e](<f g.png>)\n```\n[h](i.md)\n```\n[j](k.md#l \"title\")\n";
         let targets: Vec<String> = links(text).into_iter().map(|l| l.target).collect();
         assert_eq!(targets, ["b.md", "k.md#l"]);
+    }
+
+    #[test]
+    fn blocks_are_told_by_their_language() {
+        let text = "```yaml\na: 1\n```\n- x\n  ```yaml more\n  b:\n    c\n  ```\n```sh\nd\n```\n";
+        let found: Vec<_> = blocks(text, "yaml").into_iter().map(|b| (b.line, b.text)).collect();
+        assert_eq!(found, [(2, "a: 1\n".to_owned()), (6, "b:\n  c\n".to_owned())]);
     }
 
     #[test]

@@ -1,153 +1,28 @@
-//! A small world around the pure machine: random definitions, random outcomes, random order.
+//! A small world around the pure machine: random definitions (`definition`), random outcomes,
+//! random order.
+
+mod definition;
 
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
-use tenure_adapter::{
-    Catalog, DeclineClass, EffectClass, Lookup, Manifest, Outcome, Problem, Reason, RetryDefault,
-};
+use tenure_adapter::{DeclineClass, Lookup, Outcome, Problem, Reason};
 use tenure_definition::Plan;
 use tenure_machine::bucket::Bucket;
 use tenure_machine::instance::Activity;
 use tenure_machine::{
     ChildResult, CloudEvent, Command, Event, Instance, InstanceId, Start, Step, TimerId,
-    Transition, step,
+    Transition, Wait, step,
 };
 
 use crate::random::Random;
+pub use definition::{catalog, definition};
 
 /// Events one world is fed at most.
 pub const EVENTS_MAX: usize = 400;
-
-/// One function per effect class, so that every path of a call is walked.
-#[must_use]
-pub fn catalog() -> Catalog {
-    let manifest = |name: &str, class| Manifest {
-        name: name.to_owned(),
-        version: "1.0.0".to_owned(),
-        summary: "A function of the test world.".to_owned(),
-        connection: None,
-        input: json!({ "type": "object" }),
-        output: json!({}),
-        class,
-        money: false,
-        deadline_ms: 1_000,
-        settle_ms: 500,
-        retry: RetryDefault { retries_max: 2, delay_ms: 100 },
-    };
-    Catalog::new([
-        manifest("world.keyed", EffectClass::Keyed { key_life_ms: 60_000 }),
-        manifest("world.natural", EffectClass::Natural),
-        manifest("world.lookup", EffectClass::Lookup),
-        manifest("world.once", EffectClass::AtMostOnce),
-        manifest("world.often", EffectClass::AtLeastOnce),
-    ])
-}
-
-/// A random definition that compiles, as JSON (which is YAML).
-#[must_use]
-pub fn definition(random: &mut Random) -> Value {
-    let mut counter = 0;
-    json!({
-        "document": { "dsl": "1.0.3", "namespace": "world", "name": "random", "version": "1.0.0" },
-        "do": (0..6 + random.below(5))
-            .map(|_| task(random, DEPTH_MAX, &mut counter))
-            .collect::<Vec<_>>(),
-    })
-}
-
-/// Composite tasks inside composite tasks of a random definition, at most.
-const DEPTH_MAX: u32 = 3;
-
-fn block(random: &mut Random, depth: u32, counter: &mut u32) -> Vec<Value> {
-    (0..2 + random.below(3)).map(|_| task(random, depth, counter)).collect()
-}
-
-fn task(random: &mut Random, depth: u32, counter: &mut u32) -> Value {
-    *counter += 1;
-    let name = format!("t{counter}");
-    let mut task = if depth > 0 && random.one_in(2) {
-        composite(random, depth - 1, counter)
-    } else {
-        simple(random, *counter)
-    };
-    if random.one_in(8) {
-        task.insert("if".to_owned(), json!("${ . != null }"));
-    }
-    if random.one_in(6) {
-        task.insert("timeout".to_owned(), json!({ "after": { "seconds": 20 } }));
-    }
-    if random.one_in(3) {
-        let export = format!("${{ $context + {{ {name}: $runtime.name }} }}");
-        task.insert("export".to_owned(), json!({ "as": export }));
-    }
-    json!({ name: task })
-}
-
-fn simple(random: &mut Random, number: u32) -> Map<String, Value> {
-    let task = match random.below(24) {
-        0..=2 => json!({ "set": { "n": number, "seen": "${ $context }" } }),
-        3..=11 => {
-            let class = random.pick(&["keyed", "natural", "lookup", "once", "often"]);
-            let mut call =
-                json!({ "call": format!("world.{class}:1.0.0@default"), "with": { "n": number } });
-            if *class == "often" {
-                call["metadata"] = json!({ "effect": "at-least-once" });
-            }
-            call
-        }
-        12..=15 => json!({ "wait": { "seconds": 5 } }),
-        16..=19 => json!({ "listen": { "to": { "one": {
-            "with": { "type": "world.event" },
-            "correlate": { "n": { "from": ".data.n", "expect": "${ 7 }" } },
-        } } } }),
-        20..=22 => {
-            json!({ "emit": { "event": { "with": { "type": "world.emitted", "data": { "n": number } } } } })
-        }
-        _ => json!({ "raise": { "error": {
-            "type": "urn:world:raised", "status": 500, "title": "Raised",
-        } } }),
-    };
-    object(task)
-}
-
-fn composite(random: &mut Random, depth: u32, counter: &mut u32) -> Map<String, Value> {
-    let task = match random.below(6) {
-        0 => json!({ "do": block(random, depth, counter) }),
-        1 | 2 => {
-            let body = block(random, depth, counter);
-            let mut catch = Map::new();
-            if random.one_in(2) {
-                catch.insert(
-                    "retry".to_owned(),
-                    json!({
-                        "delay": { "seconds": 1 },
-                        "backoff": { "exponential": {} },
-                        "limit": { "attempt": { "count": 2 } },
-                    }),
-                );
-            }
-            if random.one_in(2) {
-                catch.insert("do".to_owned(), json!(block(random, depth, counter)));
-            }
-            json!({ "try": body, "catch": catch })
-        }
-        3 => {
-            let branches: Vec<Value> =
-                (0..2 + random.below(2)).map(|_| task(random, depth, counter)).collect();
-            json!({ "fork": { "compete": random.one_in(2), "branches": branches } })
-        }
-        4 => json!({
-            "for": { "each": "item", "in": "${ [1, 2] }" },
-            "do": block(random, depth, counter),
-        }),
-        _ => json!({ "run": { "workflow": {
-            "namespace": "world", "name": "child", "version": "latest", "input": {},
-        } } }),
-    };
-    object(task)
-}
+/// Events that fit a wait: as many as the random definitions ask for at most.
+const FITTING_EVENTS: usize = 2;
 
 fn object(value: Value) -> Map<String, Value> {
     let Value::Object(map) = value else { unreachable!("tasks are objects, not {value}") };
@@ -195,7 +70,12 @@ impl<'a> World<'a> {
     /// # Panics
     /// When an invariant of the machine does not hold.
     pub fn run(&mut self, random: &mut Random) {
-        for _ in 0..EVENTS_MAX {
+        let cancelled = random.one_in(8).then(|| random.below(20));
+        for turn in 0..EVENTS_MAX {
+            if cancelled == Some(turn) {
+                let reason = "the world has changed its mind".to_owned();
+                self.possible.push(Event::CancelRequested { reason });
+            }
             let Some(event) = self.choose(random) else { break };
             // Late and doubled answers must be harmless.
             let repeat = random.one_in(5);
@@ -262,20 +142,7 @@ impl<'a> World<'a> {
             }
             Command::SetTimer { timer, due } => _ = self.timers.insert(timer.0, *due),
             Command::ClearTimer { timer } => _ = self.timers.remove(&timer.0),
-            Command::OpenWait(wait) => {
-                // Sometimes an event that does not fit comes first.
-                let others = if random.one_in(3) { vec![8, 7] } else { vec![7] };
-                for n in others {
-                    let event = CloudEvent {
-                        specversion: "1.0".to_owned(),
-                        id: random.bits().to_string(),
-                        source: "/world".to_owned(),
-                        kind: "world.event".to_owned(),
-                        rest: object(json!({ "data": { "n": n } })),
-                    };
-                    self.possible.push(Event::EventArrived { wait: wait.wait, event });
-                }
-            }
+            Command::OpenWait(wait) => self.happen(wait, random),
             Command::StartChild(start) => {
                 let result = match random.below(8) {
                     0 => ChildResult::Faulted { error: Problem::runtime("the child failed") },
@@ -283,13 +150,40 @@ impl<'a> World<'a> {
                 };
                 self.possible.push(Event::ChildEnded { child: start.id, result });
             }
+            Command::AcquireLock { lock, .. } => {
+                self.possible.push(Event::LockGranted { lock: *lock });
+            }
             Command::CloseWait { .. }
             | Command::CancelChild { .. }
             | Command::TellParent { .. }
             | Command::Emit { .. }
             | Command::SetAttributes { .. }
-            | Command::AcquireLock { .. }
             | Command::ReleaseLock { .. } => {}
+        }
+    }
+
+    /// Events for a wait: some that fit, and sometimes one before them that does not.
+    fn happen(&mut self, wait: &Wait, random: &mut Random) {
+        let kind = wait.event_type.as_deref().unwrap_or("world.event");
+        let is_human = kind.starts_with("io.tenure.human-task");
+        let mut numbers = if random.one_in(3) { vec![8] } else { Vec::new() };
+        numbers.extend(vec![7; FITTING_EVENTS]);
+        for n in numbers {
+            let data = if is_human {
+                let ticket = wait.value.as_deref().and_then(|v| serde_json::from_str(v).ok());
+                let ticket: Value = ticket.unwrap_or_else(|| json!([null]));
+                json!({ "ticket": ticket[0], "decision": { "n": n } })
+            } else {
+                json!({ "n": n })
+            };
+            let event = CloudEvent {
+                specversion: "1.0".to_owned(),
+                id: random.bits().to_string(),
+                source: "/world".to_owned(),
+                kind: kind.to_owned(),
+                rest: object(json!({ "data": data })),
+            };
+            self.possible.push(Event::EventArrived { wait: wait.wait, event });
         }
     }
 }
@@ -324,6 +218,8 @@ fn check(before: &Instance, transition: &Transition) {
     }
     let waits = after.frames.values().any(|frame| match &frame.activity {
         Activity::Listen { waits, .. } => !waits.is_empty(),
+        Activity::Human { .. } => true,
+        Activity::Locking => frame.lock.as_ref().is_some_and(|lock| !lock.held),
         Activity::Do
         | Activity::For { .. }
         | Activity::Fork { .. }
@@ -331,16 +227,16 @@ fn check(before: &Instance, transition: &Transition) {
         | Activity::Call { .. }
         | Activity::Wait { .. }
         | Activity::Child { .. }
-        | Activity::Locking
         | Activity::Function { .. }
         | Activity::Extended { .. }
-        | Activity::Compensating { .. }
-        | Activity::Human { .. } => false,
+        | Activity::Compensating { .. } => false,
     });
+    let stands_in_line = after.lock.as_ref().is_some_and(|lock| !lock.held);
     let lives = after.open_calls().next().is_some()
         || after.open_children().next().is_some()
         || after.incidents().next().is_some()
         || !after.timers.is_empty()
-        || waits;
+        || waits
+        || stands_in_line;
     assert!(lives, "a live instance has a reason to live: {after:#?}");
 }

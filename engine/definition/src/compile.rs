@@ -15,7 +15,7 @@ use crate::expression::STACK_BYTES;
 use crate::parse::model::{Definition, Uses};
 use crate::parse::parse;
 use crate::plan::{Plan, Task};
-use crate::read::{Node, read};
+use crate::read::{Node, TEXT_MAX, read};
 use crate::source::Lines;
 use crate::{Diagnostics, Source};
 
@@ -76,6 +76,7 @@ pub fn study(source: &Source, catalog: &Catalog) -> Result<Compiled, Diagnostics
 }
 
 fn compile_here(source: &Source, catalog: &Catalog) -> Result<Compiled, Diagnostics> {
+    check_length(source)?;
     let lines = Lines::new(&source.text);
     let mut report = Report::default();
     let root = read(source, &lines, &mut report);
@@ -97,6 +98,22 @@ fn compile_here(source: &Source, catalog: &Catalog) -> Result<Compiled, Diagnost
             Err(report.finish(source))
         }
     }
+}
+
+/// Looks at the length before anything else does: a huge text is not even copied.
+fn check_length(source: &Source) -> Result<(), Diagnostics> {
+    let length = source.text.len();
+    if length <= TEXT_MAX {
+        return Ok(());
+    }
+    let mut report = Report::default();
+    let message = format!("the text has {length} bytes, {TEXT_MAX} are allowed");
+    drop(
+        report
+            .error("too-large", &Place::default(), message)
+            .help("split it into several definitions and use `run: workflow`"),
+    );
+    Err(report.finish(&Source { name: source.name.clone(), text: String::new() }))
 }
 
 /// What compiling a definition needs at hand.

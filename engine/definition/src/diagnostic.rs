@@ -63,11 +63,21 @@ impl Diagnostics {
         let source = NamedSource::new(&self.source.name, self.source.text.clone());
         let mut text = String::new();
         for item in &self.items {
-            let shown = handler.render_report(&mut text, &Shown { item, source: &source });
+            let is_short = self.line(item.span.offset).len() <= LINE_SHOWN_MAX;
+            let source = is_short.then_some(&source);
+            let shown = handler.render_report(&mut text, &Shown { item, source });
             shown.expect("writing to a string cannot fail");
             text.push('\n');
         }
         text
+    }
+
+    /// The line that a byte of the text is in.
+    fn line(&self, offset: usize) -> &str {
+        let (before, after) = self.source.text.split_at_checked(offset).unwrap_or_default();
+        let begin = before.rfind('\n').map_or(0, |at| at + 1);
+        let end = offset + after.find('\n').unwrap_or(after.len());
+        self.source.text.get(begin..end).unwrap_or_default()
     }
 
     /// The findings for programs: an array of objects with `code`, `severity`, `message`,
@@ -98,8 +108,13 @@ impl Diagnostics {
 /// One finding as miette wants it.
 struct Shown<'d> {
     item: &'d Diagnostic,
-    source: &'d NamedSource<String>,
+    /// Where the line can be shown.
+    source: Option<&'d NamedSource<String>>,
 }
+
+/// Longest line that is shown, in bytes: whoever writes a whole definition in one line is told the
+/// column, and 200 findings do not show it 200 times.
+const LINE_SHOWN_MAX: usize = 500;
 
 impl fmt::Debug for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -109,7 +124,12 @@ impl fmt::Debug for Shown<'_> {
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.item.message)
+        f.write_str(&self.item.message)?;
+        if self.source.is_some() {
+            return Ok(());
+        }
+        let Span { line, column, .. } = self.item.span;
+        write!(f, " (line {line}, column {column})")
     }
 }
 
@@ -132,10 +152,11 @@ impl miette::Diagnostic for Shown<'_> {
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        Some(self.source)
+        self.source.map(|source| source as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        self.source?;
         let label = (!self.item.label.is_empty()).then(|| self.item.label.clone());
         let marked = LabeledSpan::new(label, self.item.span.offset, self.item.span.length);
         Some(Box::new(std::iter::once(marked)))
@@ -148,11 +169,26 @@ pub(crate) struct Report {
     items: Vec<Diagnostic>,
 }
 
+/// Longest sentence, in bytes: messages quote the author's text, which may be of any length.
+const SENTENCE_MAX: usize = 1_000;
+
+/// Cuts a sentence that is too long.
+fn clip(text: &mut String) {
+    if text.len() > SENTENCE_MAX {
+        let end = (0..=SENTENCE_MAX).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        text.truncate(end);
+        text.push('…');
+    }
+}
+
 /// More findings than this help nobody, and a hostile text must not make a huge answer.
 const FINDINGS_MAX: usize = 200;
 
 impl Report {
-    pub(crate) fn add(&mut self, item: Diagnostic) {
+    pub(crate) fn add(&mut self, mut item: Diagnostic) {
+        clip(&mut item.message);
+        clip(&mut item.label);
+        item.help.iter_mut().for_each(clip);
         // One definition of `use` may be compiled at each place that names it.
         if self.items.len() < FINDINGS_MAX && !self.items.contains(&item) {
             self.items.push(item);
@@ -322,6 +358,21 @@ mod tests {
         check("exceptwhen", Some("exceptWhen"));
         check("unrelated", None);
         check(&"x".repeat(10_000), None);
+    }
+
+    #[test]
+    fn a_finding_in_a_very_long_line_is_told_without_it() {
+        let long = "k".repeat(100_000);
+        let source = Source { name: "a.yaml".to_owned(), text: format!("do: 1\n{long} 1\nb: 2\n") };
+        let mut report = Report::default();
+        let at =
+            Place { span: Lines::new(&source.text).span(100_007, 100_008), ..Place::default() };
+        drop(report.error("bad-value", &at, format!("`{long}` is long")).label(&long).help(&long));
+        let text = report.finish(&source).render(false);
+        assert!(text.len() < 6_000, "{} bytes", text.len());
+        for part in ["line 2, column 100002", "kkk…", "bad-value"] {
+            assert!(text.contains(part), "{part} is missing in\n{text}");
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub(crate) mod locate;
 mod scalar;
 
 /// Largest text, in bytes.
-const TEXT_MAX: usize = 1024 * 1024;
+pub(crate) const TEXT_MAX: usize = 1024 * 1024;
 /// Deepest nesting of collections.
 const DEPTH_MAX: usize = 64;
 /// Most nodes, counting what an alias repeats.
@@ -159,14 +159,6 @@ pub(crate) fn child(pointer: &str, key: &str) -> String {
 
 /// Reads a text. `None` when there is no tree to go on with; findings say why.
 pub(crate) fn read(source: &Source, lines: &Lines<'_>, report: &mut Report) -> Option<Node> {
-    if source.text.len() > TEXT_MAX {
-        let at = Place { span: lines.span(0, 0), pointer: String::new() };
-        let length = source.text.len();
-        report
-            .error("too-large", &at, format!("the text has {length} bytes, {TEXT_MAX} are allowed"))
-            .help("split it into several definitions and use `run: workflow`");
-        return None;
-    }
     let mut reader =
         Reader { lines, report, open: Vec::new(), anchors: BTreeMap::new(), nodes: 0, root: None };
     let whole = reader.document(&source.text).is_some();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use jiff::Timestamp;
 use tenure_adapter::contract::DEADLINE_MAX_MS;
-use tenure_adapter::{Adapter, Lookup, Outcome, Reason, Registry, Request};
+use tenure_adapter::{Adapter, Lookup, Outcome, Problem, Reason, Registry, Request};
 use tenure_machine::{Command, Event, Intent};
 
 use crate::secret::Secrets;
@@ -78,6 +78,20 @@ impl Errand {
         }
     }
 
+    /// The event that says: what the call needs is not given to it. The language wants an error
+    /// that the definition can catch.
+    fn unauthorized(&self, detail: String) -> Event {
+        match self {
+            Self::Call(intent) => Event::CallEnded {
+                call: intent.call,
+                outcome: Outcome::Failed {
+                    error: Problem::standard("authorization", 403, "Authorization Error", detail),
+                },
+            },
+            Self::LookUp(_) => self.not_sent(detail),
+        }
+    }
+
     /// The event that says: nobody knows.
     fn unknown(&self, detail: String) -> Event {
         match self {
@@ -105,7 +119,7 @@ impl Errand {
         let input = match secrets.fill(&intent.request) {
             Ok(input) => input,
             Err(name) => {
-                return self.misconfigured(format!("the secret {name} has no value on this node"));
+                return self.unauthorized(format!("the secret {name} has no value on this node"));
             }
         };
         let request = Request {

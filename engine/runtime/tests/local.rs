@@ -128,6 +128,19 @@ async fn calls_are_made_and_secrets_filled_in_for_them_alone() {
 }
 
 #[tokio::test]
+async fn a_secret_that_has_no_value_is_an_authorization_error() {
+    let kit = Kit::new();
+    let options = kit.options(
+        "use: { secrets: [token] }\n\
+         do: [ { c: { call: 'test.echo:1.0.0@default', with: { auth: '${ $secrets.token }' } } } ]",
+    );
+    let error = kit.run(options).await.error.unwrap();
+    assert!(error.kind.ends_with("/errors/authorization"), "{error:?}");
+    assert_eq!((error.status, error.instance.as_deref()), (403, Some("/do/0/c")));
+    assert!(kit.echo.0.lock().unwrap().is_empty(), "nothing was sent");
+}
+
+#[tokio::test]
 async fn scripted_events_come_in_order_once_it_waits_each_after_its_delay() {
     let kit = Kit::new();
     let listen =

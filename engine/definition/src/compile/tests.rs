@@ -454,3 +454,11 @@ fn policies_of_schedules_are_read_and_checked() {
     check("{}", "schedule: {every: PT0S}\n", "bad-duration");
     check("{}", "schedule: {on: {any: [], until: '${ true }'}}\n", "refused");
 }
+
+#[test]
+fn a_text_over_the_limit_is_refused_before_it_is_copied() {
+    let source = Source { name: "huge.yaml".to_owned(), text: " ".repeat(TEXT_MAX + 1) };
+    let found = compile(&source, &catalog()).unwrap_err();
+    assert_eq!(found.items[0].code, "too-large");
+    assert!(found.source.text.is_empty());
+}

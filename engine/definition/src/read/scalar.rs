@@ -78,11 +78,16 @@ fn number(text: &str) -> Result<Yaml, Fault> {
                 help: "put it in quotes to keep it as text",
             });
     }
-    Ok(float(unsigned, text).map_or_else(|| Yaml::Text(text.to_owned()), Yaml::Number))
+    let Some(value) = float(unsigned, text) else { return Ok(Yaml::Text(text.to_owned())) };
+    Number::from_f64(value).map(Yaml::Number).ok_or_else(|| Fault {
+        message: format!("`{text}` is too large for a number"),
+        label: "numbers have 64 bits",
+        help: "put it in quotes to keep it as text",
+    })
 }
 
 /// `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`, what Rust reads after a shape check.
-fn float(unsigned: &str, text: &str) -> Option<Number> {
+fn float(unsigned: &str, text: &str) -> Option<f64> {
     let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, Some(exponent)),
         None => (unsigned, None),
@@ -98,7 +103,7 @@ fn float(unsigned: &str, text: &str) -> Option<Number> {
     if !shaped || !exponent {
         return None;
     }
-    Number::from_f64(text.parse().ok()?)
+    text.parse().ok()
 }
 
 #[cfg(test)]
@@ -147,6 +152,8 @@ mod tests {
         check(".inf");
         check("-.INF");
         check("123456789012345678901234567890");
+        check("1e999999");
+        check("-1.5e400");
         assert!(resolve("01234", false, None).is_ok(), "quoted text keeps its zero");
     }
 }

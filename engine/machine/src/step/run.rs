@@ -499,10 +499,12 @@ impl Mover<'_> {
     /// `output.as`, `output.schema`, `export.as`, `export.schema`, in that order.
     fn task_output(&self, id: FrameId, raw: Value) -> Result<(Value, Option<Value>), Problem> {
         let task = self.plan.task(self.frame(id).task);
+        // `$task.output` in `export.as` is the raw output, which is gone by then if nobody asks.
+        let kept = task.export.transform.is_some().then(|| raw.clone());
         let output = match &task.output.transform {
             None => raw,
             Some(transform) => transform
-                .eval(&raw, &self.frame_vars(id).output(&raw))
+                .eval(&raw, &self.frame_vars(id).output(&raw).raw_output(&raw))
                 .map_err(|detail| Problem::expression(format!("output.as: {detail}")))?,
         };
         if let Some(schema) = &task.output.schema {
@@ -513,7 +515,10 @@ impl Mover<'_> {
         let output = storable(output, "the output")?;
         let Some(transform) = &task.export.transform else { return Ok((output, None)) };
         let context = transform
-            .eval(&output, &self.frame_vars(id).output(&output))
+            .eval(
+                &output,
+                &self.frame_vars(id).output(&output).raw_output(kept.as_ref().unwrap_or(&output)),
+            )
             .map_err(|detail| Problem::expression(format!("export.as: {detail}")))?;
         if let Some(schema) = &task.export.schema {
             schema

@@ -39,6 +39,7 @@ pub(super) struct Vars<'a> {
     extended: Option<TaskVars<'a>>,
     input: Option<&'a Value>,
     output: Option<&'a Value>,
+    raw_output: Option<&'a Value>,
 }
 
 #[derive(Clone, Copy)]
@@ -85,6 +86,12 @@ impl<'a> Vars<'a> {
         self
     }
 
+    /// What the task gave before `output.as`: the output `$task` tells.
+    pub(super) fn raw_output(mut self, raw: &'a Value) -> Self {
+        self.raw_output = Some(raw);
+        self
+    }
+
     pub(super) fn task(mut self, task: &'a Task, raw: &'a Value, started_at: Timestamp) -> Self {
         self.task = Some(TaskVars { task, raw, started_at, output: None });
         self
@@ -115,7 +122,7 @@ impl Scope for Vars<'_> {
             }))),
             "task" => match self.extended {
                 Some(extended) => Some(Cow::Owned(extended.describe(None))),
-                None => self.task.map(|vars| Cow::Owned(vars.describe(self.output))),
+                None => self.task.map(|vars| Cow::Owned(vars.describe(self.raw_output))),
             },
             "authorization" => Some(Cow::Owned(self.authorization())),
             _ => None,
@@ -164,6 +171,7 @@ impl Mover<'_> {
             extended: self.extended_task(parent),
             input: None,
             output: None,
+            raw_output: None,
         }
     }
 

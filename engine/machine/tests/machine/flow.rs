@@ -208,3 +208,16 @@ fn wait_ends_when_due_and_never_early() {
     assert_eq!(run.fire(), jiff::SignedDuration::from_mins(5));
     assert_eq!(run.output(), json!({}));
 }
+
+#[test]
+fn the_output_of_the_task_descriptor_in_an_export_is_the_raw_one() {
+    let tasks = "
+  - a:
+      set: { n: 1 }
+      output: { as: '${ { m: .n, told: $task.output } }' }
+      export: { as: '${ { raw: $task.output, shaped: $output } }' }";
+    let run = Run::start(tasks);
+    let shaped = json!({ "m": 1, "told": { "n": 1 } });
+    assert_eq!(run.output(), shaped);
+    assert_eq!(run.instance.context, json!({ "raw": { "n": 1 }, "shaped": shaped }));
+}

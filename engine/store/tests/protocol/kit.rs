@@ -176,7 +176,7 @@ pub(crate) fn push(checkpoint: &mut Checkpoint, activity: Activity) {
         timeout: None,
         late: None,
         lock: None,
-        extended: None,
+        extended: Vec::new(),
         activity,
     };
     frames.insert(id, frame);
