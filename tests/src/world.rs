@@ -150,8 +150,8 @@ impl<'a> World<'a> {
                 };
                 self.possible.push(Event::ChildEnded { child: start.id, result });
             }
-            Command::AcquireLock { lock, .. } => {
-                self.possible.push(Event::LockGranted { lock: *lock });
+            Command::AcquireLock { lock, name } => {
+                self.possible.push(Event::LockGranted { lock: *lock, name: name.clone() });
             }
             Command::CloseWait { .. }
             | Command::CancelChild { .. }

@@ -299,9 +299,8 @@ impl<'a> Mover<'a> {
         let unsent = effect.unsent;
         // An address of the definition's own has no operator to mend it: the definition is told.
         if manifest.connection.is_none() && unsent > UNSENT_OF_DEFINITION_MAX {
-            self.resolve(frame);
             let error = Problem::standard("communication", 500, "Communication Error", detail);
-            return self.fail_frame(frame, error);
+            return self.failed(frame, &error);
         }
         if unsent > UNSENT_MAX {
             return self.stick(frame, "not-sent", detail);

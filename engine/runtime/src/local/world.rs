@@ -350,7 +350,9 @@ impl World {
                 Command::TellParent { parent, result } => {
                     self.arrive(parent, Event::ChildEnded { child: id, result });
                 }
-                Command::AcquireLock { lock, .. } => self.arrive(id, Event::LockGranted { lock }),
+                Command::AcquireLock { lock, name } => {
+                    self.arrive(id, Event::LockGranted { lock, name });
+                }
                 Command::ReleaseLock { .. } | Command::SetAttributes { .. } => {}
                 Command::Emit { event } => {
                     self.told.emitted.push(event.clone());
