@@ -195,7 +195,7 @@ fn a_value_that_grows_deeper_with_every_turn_fails_before_it_cannot_be_read_agai
     let tasks = "
   - init: { set: { in: 0 } }
   - wrap: { fork: { branches: [ { same: { set: '${ . }' } } ] } }
-  - again: { switch: [ { over: { when: '${ type == "number" }', then: end } }, { more: { then: wrap } } ] }";
+  - again: { switch: [ { over: { when: '${ type == \"number\" }', then: end } }, { more: { then: wrap } } ] }";
     let error = Run::start(tasks).error();
     assert!(error.detail.unwrap().contains("nested deeper than 100"));
 }

@@ -37,7 +37,11 @@ fn an_exclusive_instance_begins_when_it_holds_its_lock_and_lets_it_go_at_the_end
     let [(lock, name)] = asked(&run).try_into().unwrap();
     assert_eq!(name, "test/sub-S-1");
     run.feed(Event::LockGranted { lock, name: "test/L".to_owned() });
-    assert_eq!(run.try_feed(Event::LockGranted { lock, name: "test/L".to_owned() }), Err(Stale::Closed), "granted once");
+    assert_eq!(
+        run.try_feed(Event::LockGranted { lock, name: "test/L".to_owned() }),
+        Err(Stale::Closed),
+        "granted once"
+    );
     assert_eq!(run.ran(), ["a"]);
     run.fire();
     assert_eq!(released(&run), ["test/sub-S-1"]);
