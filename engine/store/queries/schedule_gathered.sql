@@ -1,0 +1,7 @@
+-- The events gathered for a definition, oldest first. No lock.
+select e.body
+from schedule_event e
+where e.namespace = $1
+    and e.definition = $2
+order by e.received_at, e.event_id
+limit $3
