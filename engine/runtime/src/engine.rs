@@ -308,10 +308,27 @@ impl Engine {
         for namespace in ground.plans.namespaces(&ground.config.namespace) {
             found.extend(patiently(|| self.store().list(&namespace, before, limit)).await?);
         }
-        // Ids are ordered by time, so the newest of all namespaces are the greatest.
-        found.sort_by_key(|stored| std::cmp::Reverse(stored.instance.id));
-        found.truncate(usize::try_from(limit).unwrap_or(0));
-        Ok(found)
+        Ok(newest_first(found, limit))
+    }
+
+    /// Like [`Engine::instances`], of those that carry an attribute with this value
+    /// (`metadata.searchable`).
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn find(
+        &self,
+        attribute: (&str, &str),
+        before: Option<InstanceId>,
+        limit: i64,
+    ) -> Result<Vec<Stored>, Error> {
+        let ground = self.ground();
+        let mut found = Vec::new();
+        for namespace in ground.plans.namespaces(&ground.config.namespace) {
+            let page = patiently(|| self.store().find(&namespace, attribute, before, limit));
+            found.extend(page.await?);
+        }
+        Ok(newest_first(found, limit))
     }
 
     /// Asks an instance to stop, with `metadata.onCancel` first. When this returns, the request is
@@ -355,6 +372,14 @@ impl Engine {
         })
     }
 
+    /// The plan an instance is pinned to; `None` when it does not compile on this node.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn pinned(&self, digest: &str) -> Result<Option<Arc<Plan>>, Error> {
+        self.ground().plans.pinned(digest).await
+    }
+
     /// Whether the lease is held: part of `/readyz`.
     #[must_use]
     pub fn holds_lease(&self) -> bool {
@@ -368,4 +393,11 @@ impl Engine {
     pub async fn shutdown(&self) -> Result<(), Error> {
         self.house.shut_down().await
     }
+}
+
+/// Ids are ordered by time, so the newest of all namespaces are the greatest.
+fn newest_first(mut found: Vec<Stored>, limit: i64) -> Vec<Stored> {
+    found.sort_by_key(|stored| std::cmp::Reverse(stored.instance.id));
+    found.truncate(usize::try_from(limit).unwrap_or(0));
+    found
 }
