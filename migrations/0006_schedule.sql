@@ -26,12 +26,17 @@ create table schedule_after (
     primary key (namespace, definition, instance_id)
 );
 
--- Events that wait for others to start an instance together (`schedule.on.all`).
+-- Events that wait for others to start an instance together (`schedule.on.all`). What has started one stays,
+-- so that a second delivery that was under way meanwhile adds nothing.
 create table schedule_event (
     namespace text not null,
     definition text not null,
     event_id uuid not null,
     body text not null,
+    used boolean not null,
     received_at timestamptz not null,
     primary key (namespace, definition, event_id)
 );
+
+-- Serves `gathered`: oldest first.
+create index schedule_event_unused on schedule_event (namespace, definition, received_at, event_id) where not used;

@@ -275,8 +275,8 @@ impl Store for CrashStore {
         self.inner.gathered(schedule, limit).await
     }
 
-    async fn scatter(&self, schedule: &Scheduled, events: &[CloudEvent]) -> Result<()> {
-        self.write(self.inner.scatter(schedule, events)).await
+    async fn use_up(&self, schedule: &Scheduled, events: &[CloudEvent]) -> Result<()> {
+        self.write(self.inner.use_up(schedule, events)).await
     }
 
     async fn doctor(&self) -> Result<Vec<Orphan>> {

@@ -353,12 +353,12 @@ async fn together(ground: &Ground, schedule: &InForce) -> Result<(), Error> {
                     dropped = oldest.len(),
                     "too many events wait for others; the older half was dropped"
                 );
-                patiently(|| ground.store.scatter(&name, &oldest)).await?;
+                patiently(|| ground.store.use_up(&name, &oldest)).await?;
             }
             return Ok(());
         };
         start_by(ground, &schedule.plan, &key(&chosen), input).await?;
-        patiently(|| ground.store.scatter(&name, &chosen)).await?;
+        patiently(|| ground.store.use_up(&name, &chosen)).await?;
     }
     Ok(())
 }

@@ -444,11 +444,11 @@ pub trait Store: std::fmt::Debug + Send + Sync {
     /// Keeps an event that starts an instance together with others, once.
     async fn gather(&self, schedule: &Scheduled, event: &CloudEvent, at: Timestamp) -> Result<()>;
 
-    /// The events kept by [`Store::gather`], oldest first.
+    /// The events kept by [`Store::gather`] that are not used up, oldest first.
     async fn gathered(&self, schedule: &Scheduled, limit: i64) -> Result<Vec<CloudEvent>>;
 
-    /// Forgets events kept by [`Store::gather`].
-    async fn scatter(&self, schedule: &Scheduled, events: &[CloudEvent]) -> Result<()>;
+    /// Notes that events kept by [`Store::gather`] start nothing any more; none comes back.
+    async fn use_up(&self, schedule: &Scheduled, events: &[CloudEvent]) -> Result<()>;
 
     /// Live instances without a reason to live, by one query. Empty is the promise.
     async fn doctor(&self) -> Result<Vec<Orphan>>;

@@ -318,8 +318,8 @@ impl Store for Postgres {
         schedule::gathered(self, schedule, limit).await
     }
 
-    async fn scatter(&self, schedule: &Scheduled, events: &[CloudEvent]) -> Result<()> {
-        schedule::scatter(self, schedule, events).await
+    async fn use_up(&self, schedule: &Scheduled, events: &[CloudEvent]) -> Result<()> {
+        schedule::use_up(self, schedule, events).await
     }
 
     async fn doctor(&self) -> Result<Vec<Orphan>> {

@@ -176,16 +176,16 @@ pub(super) async fn gathered(
         .collect()
 }
 
-/// See [`crate::Store::scatter`].
-pub(super) async fn scatter(
+/// See [`crate::Store::use_up`].
+pub(super) async fn use_up(
     store: &Postgres,
     schedule: &Scheduled,
     events: &[CloudEvent],
 ) -> Result<()> {
     let ids: Vec<Uuid> = events.iter().map(|event| id(schedule, event)).collect();
-    with_retry("scatter", || async {
+    with_retry("use_up", || async {
         sqlx::query_file!(
-            "queries/schedule_scatter.sql",
+            "queries/schedule_use.sql",
             schedule.namespace,
             schedule.definition,
             &ids
