@@ -3,8 +3,8 @@
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request};
 use serde_json::json;
-use tenure_machine::CloudEvent;
 use tenure_adapters::{Settings, registry};
+use tenure_machine::CloudEvent;
 use tenure_runtime::Config;
 use tenure_store::ladder::{TestCluster, TestDatabase};
 use tower::ServiceExt as _;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
+use tenure_adapter::contract::LANGUAGE_CALLS;
 use tenure_adapter::{Catalog, Manifest};
 
 use super::value::EXPRESSION;
@@ -15,7 +16,7 @@ const REFUSED: [&str; 4] = ["asyncapi", "grpc", "a2a", "mcp"];
 pub(super) fn call(catalog: &Catalog) -> Value {
     let mut names: Vec<String> = catalog.functions().map(Manifest::reference).collect();
     names.sort();
-    names.extend(["http".to_owned(), "openapi".to_owned()]);
+    names.extend(LANGUAGE_CALLS.map(str::to_owned));
     json!({
         "type": "string",
         "description": "`NAME:VERSION@default` of a function of the catalog (`tenure schema --list` shows them), a name of `use.functions`, http or openapi. asyncapi, grpc, a2a and mcp are refused: call a function of the catalog.",
@@ -28,7 +29,9 @@ pub(super) fn call(catalog: &Catalog) -> Value {
 pub(super) fn arguments(catalog: &Catalog) -> Vec<Value> {
     let mut rules =
         vec![rule(&["http".to_owned()], &http()), rule(&["openapi".to_owned()], &openapi())];
-    for manifest in catalog.functions() {
+    // The calls of the language have their own, looser form in a definition.
+    let of_language = |name: &str| LANGUAGE_CALLS.contains(&name);
+    for manifest in catalog.functions().filter(|manifest| !of_language(&manifest.name)) {
         rules.push(rule(&references(catalog, manifest), &with(manifest)));
     }
     rules

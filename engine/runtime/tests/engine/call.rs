@@ -174,34 +174,18 @@ async fn a_secret_reaches_the_vendor_and_no_record() {
     bench.close(&engine).await;
 }
 
-const SECRETIVE: &str = "use: { secrets: [token] }
-do: [ { c: { call: 'bank.keyed:1.0.0@default', with: { auth: '${ $secrets.token }' } } } ]";
-
 #[tokio::test]
-async fn a_secret_without_a_value_here_is_an_authorization_error() {
+async fn a_secret_without_a_value_here_is_an_error_the_definition_can_catch() {
     let bench = Bench::new().await;
     let engine = bench.engine().await;
-    register(&engine, "secretive", SECRETIVE).await;
+    let definition = "use: { secrets: [token] }\ndo: [ { c: { call: 'bank.keyed:1.0.0@default', \
+                      with: { auth: '${ $secrets.token }' } } } ]";
+    register(&engine, "secretive", definition).await;
     let id = start(&engine, "secretive", json!({})).await;
-    let Status::Faulted { error, .. } = end(&engine, id).await else { panic!("not faulted") };
-    assert!(error.kind.ends_with("/errors/authorization"), "{error:?}");
-    assert_eq!((error.status, error.instance.as_deref()), (403, Some("/do/0/c")));
+    let status = end(&engine, id).await;
+    let Status::Faulted { error, .. } = status else { panic!("not faulted: {status:?}") };
+    assert_eq!(error.status, 403);
     assert!(error.detail.is_some_and(|detail| detail.contains("token")));
     assert!(bench.vendor.attempts().is_empty());
-    bench.close(&engine).await;
-}
-
-#[tokio::test]
-async fn a_secret_goes_to_the_vendor_and_into_no_journal() {
-    let mut bench = Bench::new().await;
-    bench.config.secrets.insert("token".to_owned(), "hunter2".to_owned());
-    let engine = bench.engine().await;
-    register(&engine, "secretive", &SECRETIVE.replace(" } } } ]", " }, output: { as: '${ {} }' } } } ]")).await;
-    let id = start(&engine, "secretive", json!({})).await;
-    output(&engine, id).await;
-    assert_eq!(bench.vendor.effects(), [json!({ "auth": "hunter2" })]);
-    let intents = journal(&engine, id).await;
-    let intent = intents.iter().find(|entry| entry["fact"] == "effect_intended").unwrap();
-    assert!(!intent.to_string().contains("hunter2"), "{intent}");
     bench.close(&engine).await;
 }

@@ -184,14 +184,9 @@ pub(super) async fn use_up(
 ) -> Result<()> {
     let ids: Vec<Uuid> = events.iter().map(|event| id(schedule, event)).collect();
     with_retry("use_up", || async {
-        sqlx::query_file!(
-            "queries/schedule_use.sql",
-            schedule.namespace,
-            schedule.definition,
-            &ids
-        )
-        .execute(&store.pool)
-        .await
+        sqlx::query_file!("queries/schedule_use.sql", schedule.namespace, schedule.definition, &ids)
+            .execute(&store.pool)
+            .await
     })
     .await?;
     Ok(())
