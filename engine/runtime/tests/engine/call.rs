@@ -7,7 +7,7 @@ use tenure_adapter::{Outcome, Reason};
 use tenure_machine::Status;
 use tokio::sync::Notify;
 
-use crate::kit::{Bench, Turn, end, journal, output, register, start, until_fact};
+use crate::kit::{Bench, Turn, end, journal, output, register, start};
 
 const CHARGE: &str = "do: [ { c: { call: 'bank.keyed:1.0.0@default', with: { amount: 5 } } } ]";
 const MAIL: &str = "do: [ { c: { call: 'bank.lookup:1.0.0@default', with: { amount: 5 } } } ]";
