@@ -70,8 +70,14 @@ pub(super) fn turn(task: &Value) -> String {
     format!("each {}", task.pointer("/for/each").map_or_else(|| "item".to_owned(), plain))
 }
 
+/// What the tasks of a `foreach` are for.
+pub(super) fn each_event(task: &Value) -> String {
+    format!("each {}", task.pointer("/foreach/item").map_or_else(|| "item".to_owned(), plain))
+}
+
 fn call(task: &Value) -> String {
-    let name = task.get("call").map(plain).unwrap_or_default();
+    // What undoes a task may be the bare name of a function.
+    let name = task.get("call").or(task.as_str().map(|_| task)).map(plain).unwrap_or_default();
     let with = |pointer: &str| task.pointer(pointer).map(plain);
     match name.as_str() {
         "http" => {

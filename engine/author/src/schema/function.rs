@@ -10,12 +10,18 @@ use super::{object, of};
 
 /// Calls the language knows by a word of its own and this server refuses.
 const REFUSED: [&str; 4] = ["asyncapi", "grpc", "a2a", "mcp"];
+/// Functions of the catalog whose arguments the language itself defines.
+const WEB: [&str; 2] = ["http", "openapi"];
+/// Calls that the engine itself answers.
+const ENGINE: [&str; 3] =
+    ["human.task:1.0.0@default", "engine.compensate:1.0.0@default", "engine.rethrow:1.0.0@default"];
 
 /// What `call` may say.
 pub(super) fn call(catalog: &Catalog) -> Value {
     let mut names: Vec<String> = catalog.functions().map(Manifest::reference).collect();
+    names.extend(WEB.into_iter().chain(ENGINE).map(str::to_owned));
     names.sort();
-    names.extend(["http".to_owned(), "openapi".to_owned()]);
+    names.dedup();
     json!({
         "type": "string",
         "description": "`NAME:VERSION@default` of a function of the catalog (`tenure schema --list` shows them), a name of `use.functions`, http or openapi. asyncapi, grpc, a2a and mcp are refused: call a function of the catalog.",
@@ -28,7 +34,7 @@ pub(super) fn call(catalog: &Catalog) -> Value {
 pub(super) fn arguments(catalog: &Catalog) -> Vec<Value> {
     let mut rules =
         vec![rule(&["http".to_owned()], &http()), rule(&["openapi".to_owned()], &openapi())];
-    for manifest in catalog.functions() {
+    for manifest in catalog.functions().filter(|one| !WEB.contains(&one.name.as_str())) {
         rules.push(rule(&references(catalog, manifest), &with(manifest)));
     }
     rules
