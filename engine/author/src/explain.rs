@@ -298,12 +298,14 @@ fn effect(task: &Task) -> Option<String> {
     };
     let money = if function.money { ", moves money" } else { "" };
     let seconds = |ms: u64| format!("{}.{:03} s", ms / 1_000, ms % 1_000).replace(".000", "");
-    let retries = function.retry.retries_max;
-    Some(format!(
-        "{class}{money}; {} an attempt, {retries} retries of a rejection, the first after {}",
-        seconds(function.deadline_ms),
-        seconds(function.retry.delay_ms),
-    ))
+    let retries = match function.retry.retries_max {
+        0 => "a rejection is not tried again".to_owned(),
+        max => format!(
+            "{max} retries of a rejection, the first after {}",
+            seconds(function.retry.delay_ms)
+        ),
+    };
+    Some(format!("{class}{money}; {} an attempt, {retries}", seconds(function.deadline_ms)))
 }
 
 fn recovery(task: &Task) -> Option<String> {
@@ -345,16 +347,19 @@ impl Explanation {
         let mut text = format!("{} {}\n", self.name, self.version);
         row(&mut text, 0, "input", &self.input);
         row(&mut text, 0, "output", &self.output);
+        let mut before = None;
         for task in &self.tasks {
             text.push('\n');
-            task.write(&mut text);
+            task.write(&mut text, before);
+            before = Some(task);
         }
         text
     }
 }
 
 impl TaskExplanation {
-    fn write(&self, text: &mut String) {
+    /// `before` is the task above, whose long values are not shown again.
+    fn write(&self, text: &mut String, before: Option<&Self>) {
         let indent = "  ".repeat(self.depth);
         let gap = WIDTH.saturating_sub(
             indent.len() + self.name.chars().count() + self.pointer.chars().count(),
@@ -368,6 +373,8 @@ impl TaskExplanation {
         }
         // A context is shown once, and repeated values are named.
         let exported = self.changes.clone().or_else(|| self.exported.clone());
+        // What never ends by itself exports nothing.
+        let exported = exported.filter(|_| self.output.as_deref() != Some("nothing"));
         let exported = exported.map(|exported| match &self.output {
             Some(output) if *output == exported => "the output".to_owned(),
             Some(_) | None => exported,
@@ -380,6 +387,15 @@ impl TaskExplanation {
             }
         };
         let raw = same(&self.raw, &self.context, "$context");
+        let repeated = |value: Option<String>, of: fn(&Self) -> &Option<String>, what: &str| {
+            let above = before.filter(|_| value.as_ref().is_some_and(|value| value.len() > SHORT));
+            match above.filter(|above| *of(above) == value) {
+                Some(above) => Some(format!("the same as {what} {}", above.name)),
+                None => value,
+            }
+        };
+        let raw = repeated(raw, |above| &above.output, "the output of");
+        let context = repeated(self.context.clone(), |above| &above.context, "at");
         let inside = self.input.as_ref().map_or("`.`", |_| "$input");
         let input = self.input.as_ref().or(self.raw.as_ref()).cloned();
         let output = if self.output.as_ref().is_some_and(|output| output.len() > SHORT) {
@@ -387,12 +403,8 @@ impl TaskExplanation {
         } else {
             self.output.clone()
         };
-        let rows = [
-            ("if", &self.condition),
-            (".", &raw),
-            ("$input", &self.input),
-            ("$context", &self.context),
-        ];
+        let rows =
+            [("if", &self.condition), (".", &raw), ("$input", &self.input), ("$context", &context)];
         for (label, value) in rows {
             if let Some(value) = value {
                 add(label, value);

@@ -110,6 +110,9 @@ fn strategy(to: &Value) -> String {
     for word in ["any", "all"] {
         if let Some(filters) = to.get(word).and_then(Value::as_array) {
             let types: Vec<String> = filters.iter().filter_map(kind).collect();
+            if types.is_empty() {
+                return "any event".to_owned();
+            }
             return format!("{word} of {}", names(types.iter().map(String::as_str)));
         }
     }
@@ -161,6 +164,8 @@ mod tests {
         let any =
             json!({"listen": {"to": {"any": [{"with": {"type": "x"}}, {"with": {"type": "y"}}]}}});
         check(NodeKind::Listen, any, "any of x, y");
+        check(NodeKind::Listen, json!({"listen": {"to": {"any": []}}}), "any event");
+        check(NodeKind::Call, json!("refund"), "refund");
         let run = json!({"run": {"workflow": {"name": "c"}, "await": false}});
         check(NodeKind::Run, run, "c:latest, not awaited");
     }

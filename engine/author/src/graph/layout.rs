@@ -320,7 +320,8 @@ fn composite(graph: &Graph, index: usize, node: &Node) -> Area {
     }
     let turn = graph.leaving(index).find(|arc| arc.kind == ArcKind::Loop);
     if let Some(turn) = turn {
-        detail = fit(&format!("{} {}", turn.label, node.detail), SMALL_SIZE, TEXT_MAX);
+        let between = if node.kind == NodeKind::Listen { ": " } else { " " };
+        detail = fit(&format!("{}{between}{}", turn.label, node.detail), SMALL_SIZE, TEXT_MAX);
     }
     let title = if detail.is_empty() { 34 } else { 46 };
     let text = width(&name, NAME_SIZE + 1).max(width(&detail, SMALL_SIZE)) + 56;

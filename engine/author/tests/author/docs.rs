@@ -6,10 +6,10 @@ use tenure_definition::{Source, compile};
 
 use crate::kit::catalog;
 
-/// What stands after `yaml` where an example shows a mistake: the code of its finding.
-const MISTAKE: &str = "mistake:";
+/// What stands after `yaml` where an example shows a mistake, or is warned of: the finding's code.
+const FINDINGS: [&str; 2] = ["mistake:", "warned:"];
 
-/// An example with where it is from, and the mistake it shows.
+/// An example with where it is from, and the one finding it is meant to have.
 struct Example {
     at: String,
     text: String,
@@ -26,6 +26,10 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
+fn finding(word: &str) -> Option<&str> {
+    FINDINGS.iter().find_map(|mark| word.strip_prefix(mark))
+}
+
 fn examples(page: &Path) -> Vec<Example> {
     let text = std::fs::read_to_string(page).unwrap();
     let mut found: Vec<Example> = Vec::new();
@@ -34,7 +38,7 @@ fn examples(page: &Path) -> Vec<Example> {
         if let Some(kind) = line.strip_prefix("```") {
             open = !open && kind.starts_with("yaml");
             if open {
-                let mistake = kind.split_whitespace().find_map(|word| word.strip_prefix(MISTAKE));
+                let mistake = kind.split_whitespace().find_map(finding);
                 let at = format!("{}:{}", page.file_name().unwrap().display(), number + 2);
                 found.push(Example {
                     at,
