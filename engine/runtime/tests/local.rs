@@ -30,6 +30,7 @@ impl Adapter for Echo {
             connection: None,
             input: json!({ "type": "object" }),
             output: json!({}),
+            errors: Vec::new(),
             class: EffectClass::Natural,
             money: false,
             deadline_ms: 1_000,

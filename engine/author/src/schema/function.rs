@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
+use tenure_adapter::contract::LANGUAGE_CALLS;
 use tenure_adapter::{Catalog, Manifest};
 
 use super::value::EXPRESSION;
@@ -10,8 +11,6 @@ use super::{object, of};
 
 /// Calls the language knows by a word of its own and this server refuses.
 const REFUSED: [&str; 4] = ["asyncapi", "grpc", "a2a", "mcp"];
-/// Functions of the catalog whose arguments the language itself defines.
-const WEB: [&str; 2] = ["http", "openapi"];
 /// Calls that the engine itself answers.
 const ENGINE: [&str; 3] =
     ["human.task:1.0.0@default", "engine.compensate:1.0.0@default", "engine.rethrow:1.0.0@default"];
@@ -19,7 +18,7 @@ const ENGINE: [&str; 3] =
 /// What `call` may say.
 pub(super) fn call(catalog: &Catalog) -> Value {
     let mut names: Vec<String> = catalog.functions().map(Manifest::reference).collect();
-    names.extend(WEB.into_iter().chain(ENGINE).map(str::to_owned));
+    names.extend(LANGUAGE_CALLS.into_iter().chain(ENGINE).map(str::to_owned));
     names.sort();
     names.dedup();
     json!({
@@ -34,7 +33,9 @@ pub(super) fn call(catalog: &Catalog) -> Value {
 pub(super) fn arguments(catalog: &Catalog) -> Vec<Value> {
     let mut rules =
         vec![rule(&["http".to_owned()], &http()), rule(&["openapi".to_owned()], &openapi())];
-    for manifest in catalog.functions().filter(|one| !WEB.contains(&one.name.as_str())) {
+    // The calls of the language have their own, looser form in a definition.
+    let of_language = |name: &str| LANGUAGE_CALLS.contains(&name);
+    for manifest in catalog.functions().filter(|manifest| !of_language(&manifest.name)) {
         rules.push(rule(&references(catalog, manifest), &with(manifest)));
     }
     rules

@@ -18,6 +18,7 @@ fn manifest(version: &str) -> Manifest {
             "properties": { "sku": { "type": "string", "maxLength": 5 }, "count": { "type": "integer" } },
         }),
         output: json!({}),
+        errors: Vec::new(),
         class: EffectClass::Natural,
         money: false,
         deadline_ms: 1,

@@ -22,6 +22,7 @@ fn manifest(name: &str, class: EffectClass, money: bool) -> Manifest {
             "required": ["number"],
             "properties": {"number": {"type": "string"}, "state": {"enum": ["open", "paid"]}},
         }),
+        errors: Vec::new(),
         class,
         money,
         deadline_ms: 1000,
@@ -325,7 +326,7 @@ fn schedules_that_never_come_are_errors() {
     check(&schedule("cron: '30 2 29 2 *'"), &[("without-effect", 1, "{cron")]);
     check(
         &schedule("every: PT0S"),
-        &[("without-effect", 1, "{every"), ("zero-duration", 1, "PT0S")],
+        &[("without-effect", 1, "{every"), ("bad-duration", 1, "PT0S")],
     );
 }
 
@@ -343,7 +344,7 @@ fn effects_must_be_safe_or_declared() {
     );
     check(
         &call("order.pay", ", metadata: {effect: at-least-once}"),
-        &[("bad-value", 2, "at-least-once")],
+        &[("unsafe-money", 2, "at-least-once")],
     );
     check(&call("order.pay", ", metadata: {idempotencyKey: '${ .a }'}"), &[]);
     check(

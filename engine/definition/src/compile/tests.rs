@@ -36,6 +36,7 @@ fn catalog() -> Catalog {
             },
         }),
         output: json!({}),
+        errors: Vec::new(),
         class: EffectClass::Natural,
         money: false,
         deadline_ms: 1000,
