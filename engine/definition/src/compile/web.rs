@@ -31,7 +31,11 @@ impl<'n> Compiler<'_, 'n> {
                 let upper = value.as_str().map(str::to_ascii_uppercase);
                 Template::Constant(upper.map_or(value, Into::into))
             }
-            computed => computed,
+            computed @ (Template::Expression(_)
+            | Template::Text(_)
+            | Template::Uri(_)
+            | Template::Array(_)
+            | Template::Object(_)) => computed,
         };
         let natural = method
             .constant()

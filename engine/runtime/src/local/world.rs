@@ -371,13 +371,13 @@ impl World {
 
     /// Stands in line for a lock; who is first holds it.
     fn acquire_lock(&mut self, id: InstanceId, lock: LockId, name: String) {
-        let line = self.lines.entry(name).or_default();
+        let line = self.lines.entry(name.clone()).or_default();
         if line.contains(&(id, lock)) {
             return;
         }
         line.push_back((id, lock));
         if line.len() == 1 {
-            self.arrive(id, Event::LockGranted { lock });
+            self.arrive(id, Event::LockGranted { lock, name });
         }
     }
 
@@ -390,7 +390,9 @@ impl World {
             None => {
                 self.lines.remove(name);
             }
-            Some((next, lock)) if held => self.arrive(next, Event::LockGranted { lock }),
+            Some((next, lock)) if held => {
+                self.arrive(next, Event::LockGranted { lock, name: name.to_owned() });
+            }
             Some(_) => {}
         }
     }
