@@ -3,21 +3,29 @@
 //! Arcs are what the graph of the control flow has, told apart by how they are chosen: the cases
 //! of a `switch` (and none of them), `if` held or not, a loop with no, one or many turns, a `try`
 //! that went well, was retried or caught, the branch that won, the event that came, a time-out,
-//! and the way to the next task.
+//! and the way to the next task, from a `try` also that of its `catch`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use tenure_adapter::Problem;
 use tenure_definition::plan::{Flow, Strategy, Try};
-use tenure_definition::{Plan, Task, TaskKind};
+use tenure_definition::{Plan, Task, TaskId, TaskKind};
 use tenure_machine::{Fact, InstanceId};
 
-use super::record::{Moment, Record};
+use super::heard;
+use super::record::{Moment, Record, identity};
 
 /// A task itself, among its arcs.
 const BEGUN: &str = "begins";
 /// The way on from a `switch` none of whose cases held.
 const NO_CASE: &str = "no case";
+/// A `try` whose error was caught.
+const CAUGHT: &str = "catch";
+/// The way on from a task.
+const THEN: &str = "then";
+/// The way on from a `try` whose error was caught, where `catch` has a way of its own.
+const CATCH_THEN: &str = "catch then";
 
 /// What was gone of one definition.
 #[derive(Debug, Clone)]
@@ -53,10 +61,14 @@ pub(super) struct Map {
 struct Course {
     /// Turns of each loop that runs.
     turns: BTreeMap<String, usize>,
-    /// Tries whose body has failed.
+    /// Loops whose next first task is no turn: a task of the same turn leads back to it.
+    back: BTreeSet<String>,
+    /// Tries that an error of their body has reached.
     failed: BTreeSet<String>,
-    /// Switches that took a case.
-    chosen: BTreeSet<String>,
+    /// The case that each switch took.
+    chosen: BTreeMap<String, String>,
+    /// The correlation values that each `listen` waits for, by its waits in order.
+    waits: BTreeMap<String, Vec<Option<String>>>,
 }
 
 impl Map {
@@ -64,13 +76,14 @@ impl Map {
         Self { plan, gone: BTreeSet::new() }
     }
 
-    /// Adds what a run of this definition has gone.
+    /// Adds what a run that this definition took part in has gone of it.
     pub(super) fn add(&mut self, record: &Record) {
         let plan = Arc::clone(&self.plan);
         let by_pointer: BTreeMap<&str, &Task> =
             plan.tasks.iter().map(|task| (task.pointer.as_str(), task)).collect();
         let mut courses: BTreeMap<InstanceId, Course> = BTreeMap::new();
-        let own = record.moments.iter().filter(|moment| moment.definition == plan.document.name);
+        let identity = identity(&plan.document);
+        let own = record.moments.iter().filter(|moment| *moment.identity == *identity);
         for moment in own {
             let pointer = moment.entry.task.as_deref().unwrap_or_default();
             let Some(task) = by_pointer.get(pointer) else { continue };
@@ -86,47 +99,39 @@ impl Map {
     fn follow(&mut self, course: &mut Course, plan: &Plan, task: &Task, moment: &Moment) {
         let fact = &moment.entry.fact;
         if *fact == Fact::TaskStarted {
-            self.mark(task, BEGUN);
-            if task.condition.is_some() {
-                self.mark(task, "if: true");
-            }
-            course.turns.insert(task.pointer.clone(), 0);
-            course.failed.remove(&task.pointer);
-            course.chosen.remove(&task.pointer);
+            self.started(course, task);
         }
         if *fact == Fact::TaskSkipped {
             self.mark(task, "if: false");
-            self.pass(task);
         }
         if *fact == Fact::TaskStarted || *fact == Fact::TaskSkipped {
             self.entered(course, plan, task);
         }
+        if *fact == Fact::TaskSkipped {
+            self.pass(course, plan, task, task.then, THEN);
+        }
         if let Fact::CaseTaken { case } = fact {
             self.mark(task, format!("case {case}"));
-            course.chosen.insert(task.pointer.clone());
+            course.chosen.insert(task.pointer.clone(), case.clone());
         }
         if let Fact::TaskRetried { .. } = fact {
             self.mark(task, "retry");
             course.failed.remove(&task.pointer);
         }
+        if let Fact::WaitOpened { value, .. } = fact {
+            course.waits.entry(task.pointer.clone()).or_default().push(value.clone());
+        }
         if let Fact::EventConsumed { event } = fact
             && let TaskKind::Listen(listen) = &task.kind
             && let Strategy::Any(filters) = &listen.to
         {
-            for filter in filters {
-                if filter.event_type.as_ref().is_none_or(|kind| *kind == event.kind) {
-                    self.mark(task, heard(filter.event_type.as_deref()));
-                }
+            let waits = course.waits.get(&task.pointer).map(Vec::as_slice).unwrap_or_default();
+            for index in heard::filters(listen, waits, event) {
+                self.mark(task, heard::label(filters, index));
             }
         }
         if let Fact::TaskFaulted { error } = fact {
-            let is_own = error.instance.as_deref() == Some(task.pointer.as_str());
-            if is_own && error.status == 408 && error.kind.ends_with("/timeout") {
-                self.mark(task, "timeout");
-            }
-            if let Some(tried) = guard(plan, task) {
-                course.failed.insert(tried.pointer.clone());
-            }
+            self.faulted(course, plan, task, error);
         }
         if let Fact::TaskCompleted { .. } = fact {
             self.completed(course, plan, task);
@@ -137,31 +142,69 @@ impl Map {
         }
     }
 
+    fn started(&mut self, course: &mut Course, task: &Task) {
+        self.mark(task, BEGUN);
+        if task.condition.is_some() {
+            self.mark(task, "if: true");
+        }
+        course.turns.insert(task.pointer.clone(), 0);
+        course.back.remove(&task.pointer);
+        course.failed.remove(&task.pointer);
+        course.chosen.remove(&task.pointer);
+        course.waits.remove(&task.pointer);
+    }
+
     /// A task is the first of a block: a turn, or a handler.
     fn entered(&mut self, course: &mut Course, plan: &Plan, task: &Task) {
         let Some(parent) = task.parent.map(|parent| plan.task(parent)) else { return };
         if let TaskKind::For(looped) = &parent.kind
             && looped.body.first() == Some(&task.id)
+            && !course.back.remove(&parent.pointer)
         {
             *course.turns.entry(parent.pointer.clone()).or_default() += 1;
         }
         if let TaskKind::Try(tried) = &parent.kind
             && tried.handler.as_ref().and_then(|handler| handler.first()) == Some(&task.id)
         {
-            self.mark(parent, "catch");
+            self.mark(parent, CAUGHT);
+            course.failed.insert(parent.pointer.clone());
+        }
+    }
+
+    fn faulted(&mut self, course: &mut Course, plan: &Plan, task: &Task, error: &Problem) {
+        let is_own = error.instance.as_deref() == Some(task.pointer.as_str());
+        if is_own && error.status == 408 && error.kind.ends_with("/timeout") {
+            self.mark(task, "timeout");
+        }
+        // Every task that an error goes through fails: it reaches a try from a task of its body.
+        if let Some(parent) = task.parent.map(|parent| plan.task(parent))
+            && let TaskKind::Try(tried) = &parent.kind
+            && tried.body.contains(&task.id)
+        {
+            course.failed.insert(parent.pointer.clone());
         }
     }
 
     fn completed(&mut self, course: &mut Course, plan: &Plan, task: &Task) {
-        if let TaskKind::Try(_) = &task.kind {
-            let label = if course.failed.contains(&task.pointer) { "catch" } else { "went well" };
-            self.mark(task, label);
+        let (mut flow, mut word) = (task.then, THEN);
+        if let TaskKind::Try(tried) = &task.kind {
+            let is_caught = course.failed.contains(&task.pointer);
+            self.mark(task, if is_caught { CAUGHT } else { "went well" });
+            if let (true, Some(then)) = (is_caught, tried.then) {
+                (flow, word) = (then, CATCH_THEN);
+            }
         }
         if let TaskKind::For(_) = &task.kind {
             self.turns(course, task);
         }
-        if !course.chosen.contains(&task.pointer) && matches!(&task.kind, TaskKind::Switch(_)) {
-            self.mark(task, NO_CASE);
+        if let TaskKind::Switch(cases) = &task.kind {
+            match course.chosen.get(&task.pointer) {
+                None => self.mark(task, NO_CASE),
+                Some(chosen) => {
+                    let case = cases.iter().find(|case| case.name == *chosen);
+                    flow = case.map_or(flow, |case| case.then);
+                }
+            }
         }
         if let Some(parent) = task.parent.map(|parent| plan.task(parent))
             && let TaskKind::Fork(fork) = &parent.kind
@@ -169,7 +212,7 @@ impl Map {
         {
             self.mark(parent, format!("{} wins", task.name));
         }
-        self.pass(task);
+        self.pass(course, plan, task, flow, word);
     }
 
     fn turns(&mut self, course: &Course, task: &Task) {
@@ -183,10 +226,18 @@ impl Map {
         );
     }
 
-    /// The task is left by its own `then`.
-    fn pass(&mut self, task: &Task) {
-        if let Some(label) = way_on(&self.plan, task) {
-            self.gone.insert((task.pointer.clone(), label));
+    /// The task is left this way.
+    fn pass(&mut self, course: &mut Course, plan: &Plan, task: &Task, flow: Flow, word: &str) {
+        let Some(next) = target(task, flow) else { return };
+        // The cases of a switch are ways of their own.
+        if !matches!(&task.kind, TaskKind::Switch(_)) {
+            self.mark(task, way(plan, word, next));
+        }
+        if let Some(parent) = task.parent.map(|parent| plan.task(parent))
+            && let TaskKind::For(looped) = &parent.kind
+            && looped.body.first() == Some(&next)
+        {
+            course.back.insert(parent.pointer.clone());
         }
     }
 
@@ -210,34 +261,39 @@ impl Map {
     }
 }
 
-fn heard(kind: Option<&str>) -> String {
-    format!("hears {}", kind.unwrap_or("any event"))
-}
-
-/// The innermost `try` in whose body a task is.
-fn guard<'p>(plan: &'p Plan, task: &Task) -> Option<&'p Task> {
-    let mut next = task.parent;
-    while let Some(parent) = next.map(|parent| plan.task(parent)) {
-        if let TaskKind::Try(_) = &parent.kind
-            && task.pointer.starts_with(&format!("{}/try/", parent.pointer))
-        {
-            return Some(parent);
-        }
-        next = parent.parent;
+/// The task a flow leads to, where it leads to one.
+fn target(task: &Task, flow: Flow) -> Option<TaskId> {
+    match flow {
+        Flow::Continue => task.next,
+        Flow::Task(next) => Some(next),
+        Flow::Exit | Flow::End => None,
     }
-    None
 }
 
-/// The label of the way a task is left by, where that leads to another task.
-fn way_on(plan: &Plan, task: &Task) -> Option<String> {
-    let next = match task.then {
-        Flow::Continue => task.next?,
-        Flow::Task(next) => next,
-        Flow::Exit | Flow::End => return None,
-    };
+fn way(plan: &Plan, word: &str, next: TaskId) -> String {
+    format!("{word} {}", plan.task(next).name)
+}
+
+/// The labels of the ways a task is left by to another task.
+fn ways_on(plan: &Plan, task: &Task) -> Vec<String> {
     let is_choice = matches!(&task.kind, TaskKind::Switch(_));
     let ends_here = matches!(&task.kind, TaskKind::Raise(_)) && task.condition.is_none();
-    (!is_choice && !ends_here).then(|| format!("then {}", plan.task(next).name))
+    let mut ways = Vec::new();
+    if !is_choice && !ends_here {
+        ways.extend(target(task, task.then).map(|next| way(plan, THEN, next)));
+    }
+    if let TaskKind::Try(tried) = &task.kind
+        && can_be_caught(tried)
+    {
+        let next = tried.then.and_then(|then| target(task, then));
+        ways.extend(next.map(|next| way(plan, CATCH_THEN, next)));
+    }
+    ways
+}
+
+/// Whether an error can be over with it. Retries without a handler end in the error itself.
+fn can_be_caught(tried: &Try) -> bool {
+    tried.handler.is_some() || tried.retry.is_none()
 }
 
 /// All arcs of a task, the task itself first.
@@ -269,9 +325,9 @@ fn arcs(plan: &Plan, task: &Task) -> Vec<String> {
     if let TaskKind::Listen(listen) = &task.kind
         && let Strategy::Any(filters) = &listen.to
     {
-        arcs.extend(filters.iter().map(|filter| heard(filter.event_type.as_deref())));
+        arcs.extend((0..filters.len()).map(|index| heard::label(filters, index)));
     }
-    arcs.extend(way_on(plan, task));
+    arcs.extend(ways_on(plan, task));
     arcs
 }
 
@@ -280,9 +336,8 @@ fn ways_of(tried: &Try) -> Vec<&'static str> {
     if tried.retry.is_some() {
         ways.push("retry");
     }
-    // Retries without a handler end in the error itself.
-    if tried.handler.is_some() || tried.retry.is_none() {
-        ways.push("catch");
+    if can_be_caught(tried) {
+        ways.push(CAUGHT);
     }
     ways
 }
