@@ -1,6 +1,7 @@
 //! The whole house in one process: sandbox vendors, a fresh database, the engine and the API on
 //! loopback, with the shipped definitions registered.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -47,7 +48,7 @@ impl House {
         let license_dir = std::env::temp_dir().join(format!("tenure-{name}-{}", Uuid::now_v7()));
         let pace =
             Pace { scan_every: Duration::from_millis(100), send_window: Duration::from_secs(2) };
-        let config = core::config(Uuid::now_v7(), core::NAMESPACE, pace);
+        let config = core::config(Uuid::now_v7(), core::NAMESPACE, pace, BTreeMap::new());
         let core = Core::start(store, &license_dir, vendors.settings(), config).await?;
         workflow::register(&core.engine, workflow::sources(None)?).await?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;

@@ -3,9 +3,9 @@
 //! A scenario says how a run begins, what the world answers and when, and what must come of it.
 //! It is played on the same machine as production: only the store and the vendors are replaced.
 //!
-//! Reading order: `model` (what a file says), `file` and `stub` (from text to model), `stage` (the
-//! world of a run), `record` (what happened), then who judges it: `expect` with `matcher`,
-//! `property`, `coverage`. `suite` plays many.
+//! Reading order: `model` (what a file says), `file` and `stub` (from text to model), `names` (what
+//! it names must exist), `stage` (the world of a run), `record` (what happened), then who judges it:
+//! `expect` with `matcher`, `property`, `coverage`. `suite` plays many.
 
 mod chance;
 mod coverage;
@@ -15,6 +15,7 @@ mod file;
 mod junit;
 mod matcher;
 mod model;
+mod names;
 mod play;
 mod property;
 mod record;

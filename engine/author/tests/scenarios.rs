@@ -7,6 +7,9 @@
     reason = "the kit of the tests may panic like a test"
 )]
 
+#[path = "scenarios/honest.rs"]
+mod honest;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -35,19 +38,24 @@ impl Drop for Folder {
 }
 
 fn play(paths: &[&Path], scratch: &Folder) -> Summary {
+    play_seed(paths, scratch, None)
+}
+
+fn play_seed(paths: &[&Path], scratch: &Folder, seed: Option<u64>) -> Summary {
     let registry = |number: usize| {
         let folder = scratch.0.join(format!("license-{number}"));
         tenure_adapters::registry(Plugs { license_dir: Some(folder), ..Plugs::default() })
     };
     let paths = paths.iter().map(|path| path.to_path_buf()).collect();
-    scenario::test(&Settings { paths, filter: None, seed: None, registry: &registry }).unwrap()
+    scenario::test(&Settings { paths, filter: None, seed, registry: &registry }).unwrap()
 }
+
+const HEAD: &str = "document: {dsl: 1.0.3, namespace: test, name: main, version: 1.0.0}\n";
 
 /// Plays one scenario text against one definition text.
 fn one(name: &str, definition: &str, text: &str) -> Summary {
     let folder = Folder::new(name);
-    let head = "document: {dsl: 1.0.3, namespace: test, name: main, version: 1.0.0}\n";
-    folder.write("workflow.yaml", &format!("{head}{definition}"));
+    folder.write("workflow.yaml", &format!("{HEAD}{definition}"));
     folder.write("scenarios/it.yaml", text);
     play(&[&folder.0], &folder)
 }

@@ -423,7 +423,9 @@ impl Driver<'_> {
 
     fn report(self, started_at: Timestamp, stopped: Option<Problem>) -> Report {
         let finished_at = self.clock.now();
-        let stopped = stopped.or_else(|| self.world.incident());
+        // Whoever has ended has ended, whatever a child that nobody waits for came to.
+        let is_over = self.world.root().is_terminal();
+        let stopped = stopped.or_else(|| self.world.incident().filter(|_| !is_over));
         let waiting = self.world.waiting();
         let (root, told) = self.world.into_end();
         let Instance { status, context, identity, .. } = root;

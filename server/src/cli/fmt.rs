@@ -21,7 +21,7 @@ use crate::term;
   tenure fmt - < flow.yaml
 
 Comments are kept and the meaning never changes. Exit code 0 when all is formatted, 1 when --check
-finds a file that is not, 5 when a file cannot be read as YAML.")]
+finds a file that is not, 3 when a file is missing, 5 when one cannot be read as YAML.")]
 pub(super) struct FmtOptions {
     /// Definitions, or `-` for stdin to stdout
     #[arg(required = true, value_name = "FILE")]
@@ -34,17 +34,23 @@ pub(super) struct FmtOptions {
     diff: bool,
 }
 
-/// Formats the files. A file that cannot be formatted is told and left as it is; the others are
-/// done all the same.
+/// Formats the files. A file that cannot be read, formatted or written is told and left as it is;
+/// the others are done all the same, and the first failure is the exit code.
 pub(super) fn run(options: &FmtOptions) -> anyhow::Result<Exit> {
-    let (mut changes, mut failed) = (false, false);
+    let (mut changes, mut failed) = (false, None);
     for path in &options.files {
         let is_stdin = path == Path::new("-");
-        let source = if is_stdin { stdin()? } else { read::source(path)? };
+        let source = match if is_stdin { stdin() } else { read::source(path) } {
+            Ok(source) => source,
+            Err(error) => {
+                failed = failed.or(Some(super::report(&error)));
+                continue;
+            }
+        };
         let formatted = match format::format(&source) {
             Ok(formatted) => formatted,
             Err(error) => {
-                failed = true;
+                failed = failed.or(Some(Exit::Invalid));
                 if let Error::Unreadable(diagnostics) = &error {
                     term::talk(diagnostics.render(term::has_color()).trim_end());
                 }
@@ -66,15 +72,14 @@ pub(super) fn run(options: &FmtOptions) -> anyhow::Result<Exit> {
         if is_stdin {
             term::data(&formatted)?;
         } else if differs {
-            write(path, &formatted)?;
-            term::talk(&format!("{}: formatted", source.name));
+            match write(path, &formatted) {
+                Ok(()) => term::talk(&format!("{}: formatted", source.name)),
+                Err(error) => failed = failed.or(Some(super::report(&error))),
+            }
         }
     }
-    Ok(match (failed, options.check && changes) {
-        (true, _) => Exit::Invalid,
-        (false, true) => Exit::Failure,
-        (false, false) => Exit::Ok,
-    })
+    let unformatted = (options.check && changes).then_some(Exit::Failure);
+    Ok(failed.or(unformatted).unwrap_or(Exit::Ok))
 }
 
 fn stdin() -> anyhow::Result<Source> {
@@ -113,6 +118,28 @@ mod tests {
 
     fn options(file: &Path, check: bool) -> FmtOptions {
         FmtOptions { files: vec![file.to_owned()], check, diff: false }
+    }
+
+    #[test]
+    fn the_files_after_an_unreadable_one_are_formatted_too() {
+        let folder = std::env::temp_dir().join(format!("tenure-fmt-on-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = |name: &str, text: &[u8]| {
+            let path = folder.join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let last = |first: PathBuf, name: &str| {
+            let last = file(name, b"a:   1\n");
+            let files = vec![first, last.clone()];
+            let exit = run(&FmtOptions { files, check: false, diff: false }).unwrap();
+            assert_eq!(std::fs::read_to_string(last).unwrap(), "a: 1\n", "{name}");
+            exit
+        };
+        assert_eq!(last(folder.join("missing.yaml"), "1.yaml"), Exit::NotFound);
+        assert_eq!(last(file("odd.yaml", b"a: \xff\n"), "2.yaml"), Exit::Failure);
+        assert_eq!(last(file("broken.yaml", b"a: [\n"), "3.yaml"), Exit::Invalid);
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]

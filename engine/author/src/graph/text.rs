@@ -7,7 +7,7 @@ const DETAIL_MAX: usize = 60;
 
 /// The list.
 pub(super) fn render(graph: &Graph) -> String {
-    let mut lines = vec![(graph.title.clone(), graph.subtitle.clone())];
+    let mut lines = vec![(shown(&graph.title), shown(&graph.subtitle))];
     let mut writer = Writer { graph, lines: &mut lines };
     writer.block(None, Section::Body, "", false);
     let width = lines.iter().skip(1).map(|(left, _)| left.chars().count()).max().unwrap_or(0);
@@ -96,7 +96,35 @@ impl Writer<'_, '_> {
     }
 }
 
-/// Author's text in a terminal: no control characters.
+/// Author's text in a terminal: no control characters, wherever it stands.
 fn shown(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use tenure_adapter::Catalog;
+    use tenure_definition::{Source, compile};
+
+    use crate::graph::{Format, Graph, Highlight};
+
+    #[test]
+    fn no_control_character_of_the_author_reaches_the_terminal() {
+        let text = "document: {dsl: '1.0.3', namespace: shop, name: small, version: '1.0.0', \
+                    title: \"a\\e]0;b\\a\"}\n\
+                    do:\n  - t:\n      try:\n        - n: {set: {a: 1}}\n      \
+                    catch:\n        do:\n          - m: {set: {a: 2}}\n";
+        let source = Source { name: "t.yaml".to_owned(), text: text.to_owned() };
+        let compiled = compile(&source, &Catalog::default());
+        let (plan, _) = compiled.unwrap_or_else(|found| panic!("{}", found.render(false)));
+        let mut graph = Graph::of(&plan);
+        // Whatever the compiler lets through: the drawing must not rely on it.
+        for arc in &mut graph.arcs {
+            arc.label.push('\u{9b}');
+        }
+        let list = graph.render(Format::Text, &Highlight::default());
+        let odd = list.chars().any(|c| c.is_control() && c != '\n');
+        assert!(!odd, "{list:?}");
+        assert!(list.contains("catch"), "{list}");
+    }
 }

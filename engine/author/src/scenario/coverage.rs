@@ -14,7 +14,7 @@ use tenure_definition::plan::{EventFilter, Flow, Listen, Strategy, Try, Until};
 use tenure_definition::{Plan, Task, TaskId, TaskKind};
 use tenure_machine::{Fact, InstanceId};
 
-use super::record::{Moment, Record};
+use super::record::{Moment, Record, identity};
 
 /// A task itself, among its arcs.
 const BEGUN: &str = "begins";
@@ -88,7 +88,8 @@ impl Map {
             by_pointer.entry(task.pointer.as_str()).or_default().push(task);
         }
         let mut courses: BTreeMap<InstanceId, Course> = BTreeMap::new();
-        let own = record.moments.iter().filter(|moment| moment.definition == plan.document.name);
+        let identity = identity(&plan.document);
+        let own = record.moments.iter().filter(|moment| *moment.identity == *identity);
         for moment in own {
             let pointer = moment.entry.task.as_deref().unwrap_or_default();
             let Some(same) = by_pointer.get(pointer) else { continue };

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tenure_definition::time::read_span;
 use tenure_machine::Fact;
-use tenure_runtime::local::Report;
+use tenure_runtime::local::{Report, Status};
 
 use super::field::{Field, Reader, later};
 use super::matcher::{self, Mismatch};
@@ -26,7 +26,12 @@ const KNOWN: [&str; 12] = [
     "journal",
     "exactly",
 ];
-const STATUSES: [&str; 5] = ["completed", "faulted", "cancelled", "rejected", "waiting"];
+const STATUSES: [&str; 6] =
+    ["completed", "faulted", "cancelled", "rejected", "waiting", "incident"];
+/// How a run ends when nobody says otherwise.
+const COMPLETED: &str = "completed";
+/// The happening that is the end of the run.
+pub(super) const END: &str = "end";
 
 /// Checks the form when the file is read.
 pub(super) fn check(reader: &mut Reader<'_>, field: &Field<'_>) {
@@ -55,7 +60,7 @@ fn check_part(reader: &mut Reader<'_>, field: &Field<'_>, known: &[&str]) {
             );
         }
     }
-    for key in ["output", "error", "context", "business_key", "journal"] {
+    for key in ["output", "error", "context", "business_key"] {
         if let Some(member) = field.get(key) {
             matcher::check(reader, &member);
         }
@@ -73,11 +78,20 @@ fn check_part(reader: &mut Reader<'_>, field: &Field<'_>, known: &[&str]) {
     if let Some(tasks) = field.get("tasks") {
         reader.object(&tasks, "tasks", &["run", "not_run"]);
         for (key, list) in tasks.members() {
-            reader.texts(&list, key);
+            if reader.texts(&list, key).is_empty() {
+                reader.wrong(&list, "an empty list says nothing here", "name tasks, or remove it");
+            }
         }
     }
     if let Some(times) = field.get("times") {
-        for (_, member) in times.members() {
+        if !times.value.is_object() {
+            reader.wrong_type(&times, "times", "an object");
+        }
+        for (name, member) in times.members() {
+            if let Err(why) = happening(name) {
+                let help = "write NAME, NAME[0] (the first), NAME[1] or end";
+                reader.wrong(&member, format!("`{name}` {why}"), help);
+            }
             let is_instant =
                 member.value.as_str().is_some_and(|text| text.parse::<Timestamp>().is_ok());
             if !is_instant {
@@ -117,19 +131,48 @@ fn check_calls(reader: &mut Reader<'_>, calls: &Field<'_>) {
         }
         return;
     }
+    if !calls.value.is_object() {
+        reader.wrong_type(calls, "calls", "a list or an object");
+    }
     for (_, member) in calls.members() {
         if member.value.is_object() && member.get("times").or_else(|| member.get("with")).is_some()
         {
             reader.object(&member, "the calls of a function", &["times", "with"]);
+            if let Some(with) = member.get("with") {
+                reader.items(&with, "with (the arguments of each call)");
+            }
         }
         matcher::check(reader, &member);
     }
 }
 
+/// What a key of `times` means: a function, a task or [`END`], and which of its happenings.
+///
+/// # Errors
+/// What is wrong with it, as the rest of a sentence.
+pub(super) fn happening(name: &str) -> Result<(&str, usize), &'static str> {
+    let (what, number) = match name.strip_suffix(']').map(|open| open.rsplit_once('[')) {
+        None if name.contains('[') => return Err("has a bracket that is not closed"),
+        None => (name, 0),
+        Some(None) => return Err("has a bracket that is not opened"),
+        Some(Some((what, number))) => {
+            (what, number.parse().map_err(|_error| "has no whole number in its brackets")?)
+        }
+    };
+    if what.is_empty() {
+        return Err("names nothing");
+    }
+    if what == END && what != name {
+        return Err("counts the end, which comes once");
+    }
+    Ok((what, number))
+}
+
 /// What differs from what was expected.
 pub(super) fn verify(scenario: &Scenario, report: &Report, record: &Record) -> Vec<Failure> {
-    let Some(expect) = &scenario.expect else { return Vec::new() };
     let mut verdict = Verdict { scenario, report, record, failures: Vec::new() };
+    verdict.end();
+    let Some(expect) = &scenario.expect else { return verdict.failures };
     verdict.part(expect, "/expect", false);
     if let Some(exactly) = expect.get("exactly") {
         verdict.part(exactly, "/expect/exactly", true);
@@ -145,11 +188,36 @@ struct Verdict<'a> {
 }
 
 impl Verdict<'_> {
+    /// How the run ended. An incident is no end where operators are: the instance lives and waits
+    /// for one. Here nobody comes, so the run is over.
+    fn end(&mut self) {
+        let told = json!(self.report.status);
+        let is_incident = self.report.status == Status::Faulted && self.record.needs_an_operator();
+        let found = if is_incident { "incident" } else { told.as_str().unwrap_or_default() };
+        let expect = self.scenario.expect.as_ref();
+        if let Some(wanted) = expect.and_then(|expect| expect.get("status")) {
+            return self.value("status", wanted, &json!(found), "/expect", true);
+        }
+        let properties = &self.scenario.properties;
+        let is_demanded = expect.is_none() && properties.iter().any(|rule| rule.demands(found));
+        if found == COMPLETED || is_demanded {
+            return;
+        }
+        let words = self.report.error.as_ref().map_or_else(String::new, |error| {
+            format!(" with {}: {}", error.kind, error.detail.as_ref().unwrap_or(&error.title))
+        });
+        let (pointer, why) = match expect {
+            Some(_) => ("/expect", "`expect` without `status` wants it completed"),
+            None => ("/scenario", "nothing says that it should"),
+        };
+        let message = format!(
+            "the run ended {found}{words}, and {why}; write `status: {found}` under `expect`"
+        );
+        self.failures.push(Failure::new(self.scenario, pointer, message));
+    }
+
     fn part(&mut self, expect: &Value, at: &str, is_exact: bool) {
         let report = self.report;
-        if let Some(status) = expect.get("status") {
-            self.value("status", status, &json!(report.status), at, true);
-        }
         let error = json!(report.error);
         let key = json!(report.business_key);
         let values = [
@@ -168,7 +236,7 @@ impl Verdict<'_> {
                 for (function, wanted) in counts {
                     self.count(function, wanted, &format!("{at}/calls/{function}"));
                 }
-                if is_exact {
+                if is_exact || counts.is_empty() {
                     self.no_other_calls(counts, &format!("{at}/calls"));
                 }
             }
@@ -300,9 +368,14 @@ impl Verdict<'_> {
         found.sort_unstable();
         let mut wanted: Vec<&str> = expected.iter().filter_map(Value::as_str).collect();
         wanted.sort_unstable();
-        let fits = match is_exact {
-            true => wanted == found,
-            false => wanted.iter().all(|kind| found.contains(kind)),
+        let fits = if is_exact || wanted.is_empty() {
+            wanted == found
+        } else {
+            let mut left = found.clone();
+            wanted.iter().all(|kind| {
+                let at = left.iter().position(|open| open == kind);
+                at.map(|at| left.remove(at)).is_some()
+            })
         };
         if !fits {
             let pair = (json!(wanted), json!(found));
@@ -346,13 +419,11 @@ impl Verdict<'_> {
             (None, Ok(span)) => later(self.scenario.at, span, &self.scenario.zone),
             (None, Err(_)) => return,
         };
-        let (what, number) = match name.split_once('[') {
-            Some((what, rest)) => (what, rest.trim_end_matches(']').parse().unwrap_or(0)),
-            None => (name, 0),
-        };
-        let found = match what {
-            "end" => Some(self.report.finished_at),
-            _ => self.happened(what, number),
+        let found = match happening(name) {
+            Ok((END, _)) => Some(self.report.finished_at),
+            Ok((what, number)) => self.happened(what, number),
+            // Refused when the file was read.
+            Err(_why) => None,
         };
         if found == Some(expected) {
             return;

@@ -34,7 +34,7 @@ impl<'v> Field<'v> {
     }
 }
 
-fn child(pointer: &str, key: &str) -> String {
+pub(super) fn child(pointer: &str, key: &str) -> String {
     format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
 }
 

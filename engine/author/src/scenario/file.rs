@@ -106,7 +106,13 @@ fn scenario(reader: &mut Reader<'_>, root: &Field<'_>) -> Option<Scenario> {
         }
         None => Vec::new(),
     };
-    let explore = root.get("explore").and_then(|field| explore(reader, &field));
+    let explore = root.get("explore").and_then(|field| {
+        if root.get("properties").is_none_or(|list| list.value == &Value::Array(Vec::new())) {
+            let help = "give `properties`, or remove `explore`";
+            reader.wrong(&field, "`explore` checks the properties, and there are none", help);
+        }
+        explore(reader, &field)
+    });
     Some(Scenario {
         file: reader.tree.source().name.clone(),
         title: title?,

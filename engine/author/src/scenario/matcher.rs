@@ -314,9 +314,9 @@ pub(super) fn focus(expected: &Value, found: &Value) -> Value {
 }
 
 /// What of a list of expected things is not found in this order. Others may stand between them,
-/// unless it is exact.
+/// unless it is exact. An empty list says that there are none: as a part it would say nothing.
 pub(super) fn sequence(expected: &[Value], found: &[Value], is_exact: bool) -> Vec<Mismatch> {
-    if is_exact {
+    if is_exact || expected.is_empty() {
         let (expected, found) = (Value::Array(expected.to_vec()), Value::Array(found.to_vec()));
         return compare(&expected, Some(&found), false);
     }
@@ -407,5 +407,13 @@ mod tests {
         let missed = sequence(&[json!({"n": 3}), json!({"n": 1})], &found, false);
         assert_eq!(missed[0].path, "/1");
         assert!(!sequence(&[json!({"n": 1})], &found, true).is_empty());
+    }
+
+    #[test]
+    fn an_empty_sequence_is_none_at_all() {
+        for is_exact in [true, false] {
+            assert_eq!(sequence(&[], &[], is_exact), []);
+            assert_eq!(sequence(&[], &[json!({"n": 1})], is_exact)[0].path, "/");
+        }
     }
 }

@@ -1,22 +1,19 @@
 //! One scenario played: its run, what was expected of it, its properties in other orders.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::Value;
 use tenure_adapter::{Problem, Registry};
 use tenure_definition::Plan;
-use tenure_definition::schema::Schema;
-use tenure_definition::tree::did_you_mean;
-use tenure_runtime::local::{Options, Report, Status, play as play_local};
+use tenure_runtime::local::{Options, Report, play as play_local};
 
 use super::chance::Chance;
 use super::model::{Begin, Scenario, When};
-use super::record::{Record, name_of};
+use super::record::Record;
 use super::result::{Failure, Played};
 use super::stage::{Stage, event};
-use super::{expect, property, story};
+use super::{expect, names, property, story};
 
 /// The definitions of a scenario.
 #[derive(Debug, Clone)]
@@ -28,7 +25,8 @@ pub struct Cast {
 }
 
 /// Plays a scenario on the calling thread, which needs `tenure_runtime::local::STACK_BYTES` of
-/// stack. `seed` plays only that order of its exploration.
+/// stack. `seed` plays only that order of its exploration; without one there is nothing to choose
+/// from, and it is played as it is.
 pub(super) async fn play(
     scenario: &Scenario,
     cast: &Cast,
@@ -36,7 +34,8 @@ pub(super) async fn play(
     seed: Option<u64>,
 ) -> (Played, Record) {
     let began = Instant::now();
-    let mut failures = unknown_names(scenario, cast, registry);
+    let seed = seed.filter(|_| scenario.explore.is_some());
+    let mut failures = names::check(scenario, cast, registry);
     let mut record = Record::default();
     let mut covered = jiff::SignedDuration::ZERO;
     let (mut runs, mut failed_seed) = (0, None);
@@ -134,24 +133,14 @@ async fn run(scenario: &Scenario, cast: &Cast, registry: &Registry, seed: Option
     let report = play_local(options, registry, &mut stage).await;
     let mut failures = std::mem::take(&mut stage.failures);
     if !stage.is_stopped && seed.is_none() {
-        failures.extend(left_over(scenario, &stage, &report));
+        failures.extend(left_over(scenario, &stage));
     }
     Run { report, is_stopped: stage.is_stopped, record: stage.record, failures }
 }
 
 /// Acts that never came and stubs that nobody called: the scenario says more than happened.
-fn left_over(scenario: &Scenario, stage: &Stage<'_>, report: &Report) -> Vec<Failure> {
+fn left_over(scenario: &Scenario, stage: &Stage<'_>) -> Vec<Failure> {
     let mut failures = Vec::new();
-    if let (None, Some(error)) = (&scenario.expect, &report.error)
-        && report.status != Status::Completed
-    {
-        let words = error.detail.as_ref().unwrap_or(&error.title);
-        let message = format!(
-            "the run ended with {}: {words}, and nothing says that it should; write `expect`",
-            error.kind
-        );
-        failures.push(Failure::new(scenario, "/scenario", message));
-    }
     for act in stage.left() {
         let why = match &act.when {
             Some(When::Waiting(kind)) => format!("nobody waited for {kind}"),
@@ -172,93 +161,4 @@ fn left_over(scenario: &Scenario, stage: &Stage<'_>, report: &Report) -> Vec<Fai
         }
     }
     failures
-}
-
-/// Functions and tasks that do not exist, and answers that no vendor gives.
-fn unknown_names(scenario: &Scenario, cast: &Cast, registry: &Registry) -> Vec<Failure> {
-    let mut failures = Vec::new();
-    let functions: BTreeSet<&str> =
-        registry.catalog().functions().map(|manifest| manifest.name.as_str()).collect();
-    let mut fail = |pointer: &str, message: String| {
-        failures.push(Failure::new(scenario, pointer, message));
-    };
-    for stub in &scenario.stubs {
-        let pointer = format!("{}/call", stub.pointer);
-        if !functions.contains(stub.function.as_str()) {
-            let help = did_you_mean(&stub.function, functions.iter().copied());
-            fail(&pointer, with_help(&format!("there is no function {}", stub.function), help));
-            continue;
-        }
-        if let Some(violation) = misfit(stub.reply.done(), &stub.function, registry) {
-            fail(&format!("{}/done", stub.pointer), violation);
-        }
-        if let Some(task) = &stub.task {
-            check_task(task, cast, true, |message| {
-                fail(&format!("{}/task", stub.pointer), message);
-            });
-        }
-    }
-    for act in scenario.events.iter().chain(&scenario.operator) {
-        if let Some(When::Task(task)) = &act.when {
-            check_task(task, cast, false, |message| {
-                fail(&format!("{}/when", act.pointer), message);
-            });
-        }
-    }
-    let tasks = scenario.expect.as_ref().and_then(|expect| expect.get("tasks"));
-    for key in ["run", "not_run"] {
-        let names = tasks.and_then(|tasks| tasks.get(key)).and_then(Value::as_array);
-        for (index, name) in names.into_iter().flatten().enumerate() {
-            let task = name.as_str().unwrap_or_default();
-            check_task(task, cast, false, |message| {
-                fail(&format!("/expect/tasks/{key}/{index}"), message);
-            });
-        }
-    }
-    failures
-}
-
-fn with_help(message: &str, help: Option<String>) -> String {
-    help.map_or_else(|| message.to_owned(), |help| format!("{message}; {help}"))
-}
-
-/// Why a constant answer is none that the function gives.
-fn misfit(
-    done: Option<&tenure_definition::template::Template>,
-    function: &str,
-    registry: &Registry,
-) -> Option<String> {
-    let value = done?.constant()?;
-    let manifest = registry.catalog().resolve(function).ok()?;
-    let schema = Schema::compile(manifest.output.clone(), registry.catalog().formats()).ok()?;
-    let violations = schema.check(value).err()?;
-    let first = violations.first()?;
-    let pointer = if first.pointer.is_empty() { "/" } else { &first.pointer };
-    Some(format!("{function} gives no such answer: {pointer}: {}", first.message))
-}
-
-/// Says when a task does not exist. `in_any` looks into all definitions for a plain name.
-fn check_task(task: &str, cast: &Cast, in_any: bool, fail: impl FnOnce(String)) {
-    let (of, name) = match task.split_once(':') {
-        Some((of, name)) if !task.starts_with('/') => (Some(of), name),
-        _ => (None, task),
-    };
-    let root = std::iter::once(&cast.plan);
-    let plans: Vec<&Arc<Plan>> = match of {
-        None if !in_any => root.collect(),
-        None => root.chain(&cast.with).collect(),
-        Some(of) => root.chain(&cast.with).filter(|plan| plan.document.name == of).collect(),
-    };
-    if plans.is_empty() {
-        return fail(format!(
-            "no definition `{}` takes part; list it under `with`",
-            of.unwrap_or(task)
-        ));
-    }
-    let pointers = || plans.iter().flat_map(|plan| plan.tasks.iter().map(|task| &task.pointer));
-    let names: BTreeSet<String> = pointers().map(|pointer| name_of(pointer)).collect();
-    if !names.contains(name) && !pointers().any(|pointer| pointer == name) {
-        let help = did_you_mean(name, names.iter().map(String::as_str));
-        fail(with_help(&format!("there is no task `{name}`"), help));
-    }
 }

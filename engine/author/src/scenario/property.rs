@@ -7,16 +7,22 @@ use tenure_machine::Fact;
 use super::field::{Field, Reader, later};
 use super::matcher;
 use super::model::Scenario;
-use super::record::{Record, means, word};
+use super::record::{Moment, Record, means, word};
 use super::result::Failure;
 
 /// Most times that a property may count.
 const TIMES_MAX: u64 = 1_000_000;
 /// The kinds of properties.
 const KINDS: [&str; 6] = ["never", "always", "eventually", "at_most", "at_least", "within"];
-/// What an occurrence may be told by.
-const SELECTOR: [&str; 8] =
-    ["call", "task", "emitted", "received", "status", "outcome", "with", "fact"];
+/// What an occurrence may be told by: the key that says its kind, with the keys that go with it.
+/// In order: `task` tells a call more closely before it is a kind of its own.
+const SELECTORS: [(&str, &[&str]); 5] = [
+    ("call", &["call", "task", "outcome", "with"]),
+    ("emitted", &["emitted", "with"]),
+    ("received", &["received", "with"]),
+    ("task", &["task", "fact"]),
+    ("status", &["status"]),
+];
 /// What a task can do.
 const FACTS: [&str; 6] = ["started", "completed", "faulted", "cancelled", "skipped", "retried"];
 /// How a call can come back.
@@ -67,9 +73,16 @@ enum Rule {
     },
 }
 
+/// Which happenings are meant, and where that is written.
+#[derive(Debug)]
+pub(super) struct Selector {
+    pub(super) pointer: String,
+    pub(super) what: Happening,
+}
+
 /// Which happenings are meant.
 #[derive(Debug)]
-enum Selector {
+pub(super) enum Happening {
     Call { function: String, task: Option<String>, outcome: Option<String>, with: Option<Value> },
     Task { task: String, fact: String },
     Emitted { kind: String, with: Option<Value> },
@@ -138,15 +151,30 @@ fn nested(reader: &mut Reader<'_>, field: &Field<'_>, key: &str) -> Option<Optio
 }
 
 fn selector(reader: &mut Reader<'_>, field: &Field<'_>, more: &[&str]) -> Option<Selector> {
-    let known: Vec<&str> = SELECTOR.iter().chain(more).copied().collect();
+    let all = SELECTORS.iter().flat_map(|(_, keys)| keys.iter().copied());
+    let mut known: Vec<&str> = all.chain(more.iter().copied()).collect();
+    known.sort_unstable();
+    known.dedup();
     reader.object(field, "this", &known)?;
+    let Some((kind, own)) = SELECTORS.iter().find(|(kind, _)| field.get(kind).is_some()) else {
+        let help = "give call, task, emitted, received or status";
+        reader.wrong(field, "this says not what happens", help);
+        return None;
+    };
+    for (key, member) in field.members() {
+        if known.contains(&key) && !own.contains(&key) && !more.contains(&key) {
+            let help = format!("with `{kind}` go {}", [*own, more].concat().join(", "));
+            reader.wrong(&member, format!("`{key}` does not go with `{kind}`"), help);
+        }
+    }
+    Some(Selector { pointer: field.pointer.clone(), what: happening(reader, field, kind)? })
+}
+
+fn happening(reader: &mut Reader<'_>, field: &Field<'_>, kind: &str) -> Option<Happening> {
     let with = field.get("with").map(|with| {
         matcher::check(reader, &with);
         with.value.clone()
     });
-    let text = |reader: &mut Reader<'_>, key: &str| {
-        field.get(key).and_then(|member| reader.text(&member, key))
-    };
     let word = |reader: &mut Reader<'_>, key: &str, known: &[&str]| {
         let member = field.get(key)?;
         let word = reader.text(&member, key)?;
@@ -155,29 +183,23 @@ fn selector(reader: &mut Reader<'_>, field: &Field<'_>, more: &[&str]) -> Option
         }
         Some(word)
     };
-    if let Some(function) = text(reader, "call") {
-        let outcome = word(reader, "outcome", &OUTCOMES);
-        return Some(Selector::Call { function, task: text(reader, "task"), outcome, with });
-    }
-    if let Some(kind) = text(reader, "emitted") {
-        return Some(Selector::Emitted { kind, with });
-    }
-    if let Some(kind) = text(reader, "received") {
-        return Some(Selector::Received { kind, with });
-    }
-    if let Some(task) = text(reader, "task") {
-        let fact = word(reader, "fact", &FACTS).unwrap_or_else(|| "started".to_owned());
-        return Some(Selector::Task { task, fact });
-    }
-    if let Some(status) = word(reader, "status", &STATUSES) {
-        return Some(Selector::Status(status));
-    }
-    reader.wrong(
-        field,
-        "this says not what happens",
-        "give call, task, emitted, received or status",
-    );
-    None
+    let text = |reader: &mut Reader<'_>, key: &str| {
+        field.get(key).and_then(|member| reader.text(&member, key))
+    };
+    Some(match kind {
+        "call" => {
+            let function = text(reader, "call")?;
+            let outcome = word(reader, "outcome", &OUTCOMES);
+            Happening::Call { function, task: text(reader, "task"), outcome, with }
+        }
+        "emitted" => Happening::Emitted { kind: text(reader, "emitted")?, with },
+        "received" => Happening::Received { kind: text(reader, "received")?, with },
+        "task" => {
+            let fact = word(reader, "fact", &FACTS).unwrap_or_else(|| "started".to_owned());
+            Happening::Task { task: text(reader, "task")?, fact }
+        }
+        _ => Happening::Status(word(reader, "status", &STATUSES)?),
+    })
 }
 
 /// What the record says against the properties.
@@ -188,6 +210,33 @@ pub(super) fn verify(scenario: &Scenario, record: &Record) -> Vec<Failure> {
         Some(Failure::new(scenario, &property.pointer, message))
     };
     scenario.properties.iter().filter_map(violated).collect()
+}
+
+impl Property {
+    /// Everything it tells of, each with its place.
+    pub(super) fn selectors(&self) -> Vec<&Selector> {
+        match &self.rule {
+            Rule::Never { what, before, after } => {
+                [Some(what), before.as_ref(), after.as_ref()].into_iter().flatten().collect()
+            }
+            Rule::Always { what, after } => vec![what, after],
+            Rule::Eventually { what, after } => {
+                [Some(what), after.as_ref()].into_iter().flatten().collect()
+            }
+            Rule::AtMost { what, .. } | Rule::AtLeast { what, .. } => vec![what],
+            Rule::Within { from, to, .. } => vec![from, to],
+        }
+    }
+
+    /// Whether it demands that the run ends so.
+    pub(super) fn demands(&self, status: &str) -> bool {
+        let wanted = match &self.rule {
+            Rule::Eventually { what, .. } | Rule::AtLeast { what, .. } => what,
+            Rule::Within { to, .. } => to,
+            Rule::Never { .. } | Rule::Always { .. } | Rule::AtMost { .. } => return false,
+        };
+        matches!(&wanted.what, Happening::Status(demanded) if demanded == status)
+    }
 }
 
 impl Rule {
@@ -253,34 +302,30 @@ impl Rule {
 impl Selector {
     /// The moments it means, in order.
     fn find(&self, record: &Record) -> Vec<usize> {
-        if let Self::Call { function, task, outcome, with } = self {
+        if let Happening::Call { function, task, outcome, with } = &self.what {
             return calls(record, function, task.as_deref(), outcome.as_deref(), with.as_ref());
         }
-        let moments = record.moments.iter().enumerate();
-        let fits = |fact: &Fact, definition: &str, is_root: bool, pointer: Option<&str>| match self
-        {
-            Self::Call { .. } => false,
-            Self::Task { task, fact: wanted } => {
-                task_fact(fact) == Some(wanted.as_str())
-                    && means(task, definition, is_root, pointer.unwrap_or_default())
+        let fits = |moment: &Moment| match &self.what {
+            Happening::Call { .. } => false,
+            Happening::Task { task, fact } => {
+                let pointer = moment.entry.task.as_deref().unwrap_or_default();
+                task_fact(&moment.entry.fact) == Some(fact.as_str())
+                    && means(task, &moment.definition, moment.is_root, pointer)
             }
-            Self::Emitted { kind, with } => {
-                matches!(fact, Fact::EventEmitted { event }
+            Happening::Emitted { kind, with } => {
+                matches!(&moment.entry.fact, Fact::EventEmitted { event }
                     if event.kind == *kind && data_fits(with.as_ref(), &event.data()))
             }
-            Self::Received { kind, with } => {
-                matches!(fact, Fact::EventConsumed { event }
+            Happening::Received { kind, with } => {
+                matches!(&moment.entry.fact, Fact::EventConsumed { event }
                     if event.kind == *kind && data_fits(with.as_ref(), &event.data()))
             }
-            Self::Status(status) => is_root && end_fact(fact) == Some(status.as_str()),
+            Happening::Status(status) => {
+                moment.is_root && end_fact(&moment.entry.fact) == Some(status.as_str())
+            }
         };
-        moments
-            .filter(|(_, moment)| {
-                let pointer = moment.entry.task.as_deref();
-                fits(&moment.entry.fact, &moment.definition, moment.is_root, pointer)
-            })
-            .map(|(index, _)| index)
-            .collect()
+        let moments = record.moments.iter().enumerate();
+        moments.filter(|(_, moment)| fits(moment)).map(|(index, _)| index).collect()
     }
 }
 

@@ -1,10 +1,12 @@
 //! What happened in a run, as expectations, properties and expressions see it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use tenure_adapter::{Lookup, Outcome};
+use tenure_definition::plan::Document;
 use tenure_machine::{CloudEvent, Entry, Fact, InstanceId};
 use tenure_runtime::local::director::Told;
 use uuid::Uuid;
@@ -19,6 +21,8 @@ pub(super) struct Moment {
     pub(super) instance: InstanceId,
     /// Name of the definition.
     pub(super) definition: String,
+    /// Which of the definitions that take part it is, as [`identity`] tells them.
+    pub(super) identity: Arc<str>,
     pub(super) is_root: bool,
     pub(super) entry: Entry,
 }
@@ -47,6 +51,8 @@ pub(super) struct Record {
     input: Value,
     /// The newest attempt of each effect.
     newest: BTreeMap<(InstanceId, Uuid), usize>,
+    /// The identity of each instance's definition.
+    identities: BTreeMap<InstanceId, Arc<str>>,
 }
 
 impl Record {
@@ -80,10 +86,13 @@ impl Record {
         {
             self.returned(told, *key, outcome, number);
         }
+        let of = self.identities.entry(told.instance);
+        let identity = Arc::clone(of.or_insert_with(|| identity(told.document).into()));
         self.moments.push(Moment {
             at: told.at,
             instance: told.instance,
             definition: told.document.name.clone(),
+            identity,
             is_root: told.is_root,
             entry: told.entry.clone(),
         });
@@ -94,6 +103,21 @@ impl Record {
         if let Some(made) = newest.and_then(|index| self.calls.get_mut(*index)) {
             made.returned = Some((number, outcome.clone()));
         }
+    }
+
+    /// Whether an operator is asked for help, and the run did not end in spite of it.
+    pub(super) fn needs_an_operator(&self) -> bool {
+        let is_end = |fact: &Fact| {
+            matches!(
+                fact,
+                Fact::InstanceCompleted { .. }
+                    | Fact::InstanceFaulted { .. }
+                    | Fact::InstanceCancelled { .. }
+            )
+        };
+        let has = |fits: &dyn Fn(&Moment) -> bool| self.moments.iter().any(fits);
+        has(&|moment| matches!(moment.entry.fact, Fact::IncidentOpened { .. }))
+            && !has(&|moment| moment.is_root && is_end(&moment.entry.fact))
     }
 
     /// When a moment was.
@@ -162,6 +186,11 @@ impl Record {
         }
         json!({ "calls": calls, "emitted": self.emitted(), "input": self.input, "now": now })
     }
+}
+
+/// What a definition is told by: `namespace/name:version`, one definition in each run.
+pub(super) fn identity(document: &Document) -> String {
+    format!("{}/{}:{}", document.namespace, document.name, document.version)
 }
 
 /// The name of a task, from its pointer.

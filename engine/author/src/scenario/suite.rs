@@ -36,7 +36,8 @@ pub struct Settings<'a> {
     pub paths: Vec<PathBuf>,
     /// Plays only scenarios whose file or title contains this.
     pub filter: Option<String>,
-    /// Plays only this order of each exploration.
+    /// Plays only this order of each exploration; scenarios that explore nothing are played as they
+    /// are.
     pub seed: Option<u64>,
     /// Makes the plugs of one scenario, from its number: what local functions keep (licenses) is
     /// its own.
@@ -104,21 +105,27 @@ pub fn test(settings: &Settings<'_>) -> io::Result<Summary> {
         }
     }
     let done = play_all(&jobs, settings)?;
-    let mut maps: BTreeMap<String, Map> = BTreeMap::new();
-    let mut played = Vec::new();
-    for ((_, cast), (one, record)) in jobs.iter().zip(done) {
+    // Filters of events are asked again, and their expressions need the stack.
+    let coverage = on_big_stack(|| covered(&jobs, &done))?;
+    let played = done.into_iter().map(|(one, _record)| one).collect();
+    Ok(Summary { played, broken, coverage, took: began.elapsed() })
+}
+
+/// What the runs have gone of each definition that a scenario is about.
+fn covered(jobs: &[(Scenario, Cast)], done: &[(Played, Record)]) -> Vec<Coverage> {
+    let mut maps: BTreeMap<&str, Map> = BTreeMap::new();
+    for ((_, cast), (_, record)) in jobs.iter().zip(done) {
         for plan in std::iter::once(&cast.plan).chain(&cast.with) {
             let is_about = jobs.iter().any(|(_, other)| other.plan.digest == plan.digest);
             if is_about {
-                let map = maps.entry(plan.digest.clone());
-                map.or_insert_with(|| Map::new(Arc::clone(plan))).add(&record);
+                let map = maps.entry(&plan.digest);
+                map.or_insert_with(|| Map::new(Arc::clone(plan))).add(record);
             }
         }
-        played.push(one);
     }
     let mut coverage: Vec<Coverage> = maps.values().map(Map::coverage).collect();
     coverage.sort_by(|left, right| left.definition.cmp(&right.definition));
-    Ok(Summary { played, broken, coverage, took: began.elapsed() })
+    coverage
 }
 
 /// The scenario files, in order.
