@@ -34,26 +34,18 @@ mod wait;
 pub use facts::{Facts, TaskFacts};
 pub(crate) use silence::silence;
 
-/// Steps that all expressions of a definition together may take on shapes, all rounds counted.
-/// Beyond them everything is unknown, and nothing is said of the data.
+/// Steps that all expressions of a definition together may take on shapes, all rounds counted, and
+/// all visits of tasks and turns of loops. Beyond them everything is unknown, and nothing is said of
+/// the data.
 const STEPS_MAX: u32 = 150_000;
+/// Weight of what holds at a task that costs one more step.
+const WEIGHT_PER_STEP: u32 = 16;
+/// Values written in a definition that cost one step to read.
+const VALUES_PER_STEP: u32 = 16;
 
 /// Checks a plan, and tells what is known of its data.
 pub(crate) fn check(plan: &Plan, root: &Node, lines: &Lines<'_>, report: &mut Report) -> Facts {
-    let mut checker = Checker {
-        plan,
-        root,
-        lines,
-        report,
-        budget: STEPS_MAX,
-        terms: BTreeMap::new(),
-        speaking: false,
-        visits: vec![None; plan.tasks.len()],
-        bodies: BTreeMap::new(),
-        caught: Vec::new(),
-        ends: None,
-        input: Shape::any(),
-    };
+    let mut checker = Checker::new(plan, root, lines, report);
     let facts = checker.follow();
     checker.rounds();
     checker.effects();
@@ -75,6 +67,10 @@ struct State {
 }
 
 impl State {
+    fn unknown() -> Self {
+        Self { data: Shape::any(), context: Shape::any() }
+    }
+
     fn join(&self, other: &Self) -> Self {
         Self { data: self.data.join(&other.data), context: self.context.join(&other.context) }
     }
@@ -95,6 +91,8 @@ struct Checker<'n, 'c> {
     lines: &'c Lines<'c>,
     report: &'c mut Report,
     budget: u32,
+    #[cfg(test)]
+    paid: u32,
     terms: Terms<'n>,
     /// The fixed point is found: findings may be told.
     speaking: bool,
@@ -112,7 +110,45 @@ struct Checker<'n, 'c> {
 /// The ways out of a task, each with what holds there.
 type Ways = Vec<(Flow, State)>;
 
+impl<'n, 'c> Checker<'n, 'c> {
+    fn new(plan: &'c Plan, root: &'n Node, lines: &'c Lines<'c>, report: &'c mut Report) -> Self {
+        Self {
+            plan,
+            root,
+            lines,
+            report,
+            budget: STEPS_MAX,
+            #[cfg(test)]
+            paid: 0,
+            terms: BTreeMap::new(),
+            speaking: false,
+            visits: vec![None; plan.tasks.len()],
+            bodies: BTreeMap::new(),
+            caught: Vec::new(),
+            ends: None,
+            input: Shape::any(),
+        }
+    }
+}
+
 impl<'n> Checker<'n, '_> {
+    /// Pays for one visit of a task, or one turn of a loop. False when there is nothing left to pay
+    /// with: then nothing more is followed.
+    fn pay(&mut self, state: &State) -> bool {
+        #[cfg(test)]
+        {
+            self.paid += 1;
+        }
+        let weight = state.data.weight().saturating_add(state.context.weight());
+        self.budget = self.budget.saturating_sub(1 + weight / WEIGHT_PER_STEP);
+        !self.is_spent()
+    }
+
+    /// Whether the budget is used up.
+    fn is_spent(&self) -> bool {
+        self.budget == 0
+    }
+
     /// The node of a task.
     fn node(&self, id: TaskId) -> Option<&'n Node> {
         self.root.at_pointer(&self.plan.task(id).pointer)

@@ -52,14 +52,43 @@ pub fn compile(source: &Source, catalog: &Catalog) -> Result<(Plan, Diagnostics)
     study(source, catalog).map(|((plan, _), found)| (plan, found))
 }
 
+/// Compiles a text that is registered already. Its instances must move on, so what only the checks
+/// of the whole find, which may be younger than the registration, are warnings here.
+///
+/// # Errors
+/// As [`compile`], but for those checks.
+pub fn compile_registered(
+    source: &Source,
+    catalog: &Catalog,
+) -> Result<(Plan, Diagnostics), Diagnostics> {
+    on_a_large_stack(source, catalog, Rigor::Registered).map(|((plan, _), found)| (plan, found))
+}
+
 /// Compiles a definition, and tells what is known of its data at each task.
 ///
 /// # Errors
 /// As [`compile`].
 pub fn study(source: &Source, catalog: &Catalog) -> Result<Compiled, Diagnostics> {
+    on_a_large_stack(source, catalog, Rigor::New)
+}
+
+/// What the checks of the whole may refuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rigor {
+    /// A definition on its way in.
+    New,
+    /// Nothing: it is in already.
+    Registered,
+}
+
+fn on_a_large_stack(
+    source: &Source,
+    catalog: &Catalog,
+    rigor: Rigor,
+) -> Result<Compiled, Diagnostics> {
     thread::scope(|scope| {
         let thread = thread::Builder::new().name("compile".to_owned()).stack_size(STACK_BYTES);
-        match thread.spawn_scoped(scope, || compile_here(source, catalog)) {
+        match thread.spawn_scoped(scope, || compile_here(source, catalog, rigor)) {
             Ok(running) => running.join().unwrap_or_else(|panic| resume_unwind(panic)),
             Err(error) => {
                 let mut report = Report::default();
@@ -75,7 +104,7 @@ pub fn study(source: &Source, catalog: &Catalog) -> Result<Compiled, Diagnostics
     })
 }
 
-fn compile_here(source: &Source, catalog: &Catalog) -> Result<Compiled, Diagnostics> {
+fn compile_here(source: &Source, catalog: &Catalog, rigor: Rigor) -> Result<Compiled, Diagnostics> {
     check_length(source)?;
     let lines = Lines::new(&source.text);
     let mut report = Report::default();
@@ -84,6 +113,9 @@ fn compile_here(source: &Source, catalog: &Catalog) -> Result<Compiled, Diagnost
         let definition = parse(root, &mut report)?;
         let plan =
             Compiler::new(catalog, &lines, &mut report, &definition).plan(&definition, root)?;
+        if rigor == Rigor::Registered {
+            report.demote();
+        }
         let facts = check(&plan, root, &lines, &mut report);
         Some((plan, facts))
     });

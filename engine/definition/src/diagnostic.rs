@@ -167,6 +167,12 @@ impl miette::Diagnostic for Shown<'_> {
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     items: Vec<Diagnostic>,
+    /// There was an error, kept or not.
+    failed: bool,
+    /// A warning was left out.
+    full: bool,
+    /// What would be an error is a warning.
+    demoting: bool,
 }
 
 /// Longest sentence, in bytes: messages quote the author's text, which may be of any length.
@@ -181,7 +187,8 @@ fn clip(text: &mut String) {
     }
 }
 
-/// More findings than this help nobody, and a hostile text must not make a huge answer.
+/// More findings of one severity help nobody, and a hostile text must not make a huge answer. Each
+/// severity has its own room: warnings never hide an error.
 const FINDINGS_MAX: usize = 200;
 
 impl Report {
@@ -189,10 +196,27 @@ impl Report {
         clip(&mut item.message);
         clip(&mut item.label);
         item.help.iter_mut().for_each(clip);
+        self.failed |= item.severity == Severity::Error;
         // One definition of `use` may be compiled at each place that names it.
-        if self.items.len() < FINDINGS_MAX && !self.items.contains(&item) {
-            self.items.push(item);
+        if self.items.contains(&item) {
+            return;
         }
+        if self.items.iter().filter(|known| known.severity == item.severity).count() < FINDINGS_MAX
+        {
+            self.items.push(item);
+        } else {
+            self.full |= item.severity == Severity::Warning;
+        }
+    }
+
+    /// From now on errors are noted as warnings: what follows must not refuse the definition.
+    pub(crate) fn demote(&mut self) {
+        self.demoting = true;
+    }
+
+    /// Whether warnings were left out because there are too many.
+    pub(crate) fn is_full(&self) -> bool {
+        self.full
     }
 
     pub(crate) fn error(
@@ -201,7 +225,8 @@ impl Report {
         at: &Place,
         message: impl Into<String>,
     ) -> Finding<'_> {
-        self.finding(code, Severity::Error, at, message.into())
+        let severity = if self.demoting { Severity::Warning } else { Severity::Error };
+        self.finding(code, severity, at, message.into())
     }
 
     pub(crate) fn warning(
@@ -232,8 +257,9 @@ impl Report {
         Finding { report: self, item: Some(item) }
     }
 
+    /// Whether there was an error, also one beyond those that are kept.
     pub(crate) fn has_errors(&self) -> bool {
-        self.items.iter().any(|item| item.severity == Severity::Error)
+        self.failed
     }
 
     /// Whether there is such a finding at this place.
@@ -358,6 +384,27 @@ mod tests {
         check("exceptwhen", Some("exceptWhen"));
         check("unrelated", None);
         check(&"x".repeat(10_000), None);
+    }
+
+    #[test]
+    fn many_warnings_hide_no_error_and_errors_have_a_limit() {
+        let source = Source { name: "a.yaml".to_owned(), text: "do:\n".to_owned() };
+        let at = Place::default();
+        let mut report = Report::default();
+        let count = |report: &Report, severity: Severity| {
+            report.items.iter().filter(|item| item.severity == severity).count()
+        };
+        for number in 0..2 * FINDINGS_MAX {
+            drop(report.warning("no-delay", &at, number.to_string()));
+        }
+        assert_eq!((report.len(), report.is_full(), report.has_errors()), (200, true, false));
+        for number in 0..2 * FINDINGS_MAX {
+            drop(report.error("bad-value", &at, number.to_string()));
+            assert!(report.has_errors());
+        }
+        assert_eq!(count(&report, Severity::Error), FINDINGS_MAX);
+        assert_eq!(count(&report, Severity::Warning), FINDINGS_MAX);
+        assert!(report.finish(&source).has_errors());
     }
 
     #[test]

@@ -38,5 +38,5 @@ mod read;
 mod shape;
 
 pub use check::{Facts, TaskFacts};
-pub use compile::{compile, study};
+pub use compile::{compile, compile_registered, study};
 pub use shape::Shape;

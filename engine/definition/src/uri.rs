@@ -93,10 +93,13 @@ impl UriTemplate {
     /// Puts the fields of `input` in their places.
     ///
     /// # Errors
-    /// Names the field that is an object or an array.
+    /// Names the field that is an object or an array, or that would make `.` or `..` of a segment of
+    /// the path: whoever reads the URI would take the segment away, and the one before it.
     pub fn expand(&self, input: &Value) -> Result<String, String> {
         let mut uri = String::new();
+        let mut filled: Vec<(&str, Range<usize>)> = Vec::new();
         for part in &self.0 {
+            let start = uri.len();
             match part {
                 Part::Text(text) => uri.push_str(text),
                 Part::Variable(name) => match input.get(name) {
@@ -112,9 +115,35 @@ impl UriTemplate {
                     }
                 },
             }
+            if let Part::Variable(name) = part {
+                filled.push((name, start..uri.len()));
+            }
         }
-        Ok(uri)
+        match climber(&uri, &filled) {
+            None => Ok(uri),
+            Some(name) => Err(format!(
+                "{{{name}}} makes `.` or `..` of a segment of the URI, which leads to another path"
+            )),
+        }
     }
+}
+
+/// The variable that stands in a segment of the path which means "here" or "one up".
+fn climber<'n>(uri: &str, filled: &[(&'n str, Range<usize>)]) -> Option<&'n str> {
+    let path = uri.split(['?', '#']).next().unwrap_or_default();
+    let mut start = 0;
+    for segment in path.split('/') {
+        let end = start + segment.len();
+        let plain = segment.to_ascii_lowercase().replace("%2e", ".");
+        if matches!(plain.as_str(), "." | "..") {
+            let touches = |range: &Range<usize>| range.start <= end && range.end >= start;
+            if let Some((name, _)) = filled.iter().find(|(_, range)| touches(range)) {
+                return Some(name);
+            }
+        }
+        start = end + 1;
+    }
+    None
 }
 
 const NAME: &str =
@@ -228,6 +257,32 @@ mod tests {
             template.expand(&hostile).unwrap(),
             "https://evil.com%2F%23.example/..%2Fadmin?q=1%26admin%3Dtrue"
         );
+    }
+
+    #[test]
+    fn a_value_cannot_climb_out_of_the_path() {
+        let check = |template: &str, refused: Option<&str>| {
+            let template = UriTemplate::parse(template).unwrap();
+            let input = json!({"one": ".", "two": "..", "hex": "%2E%2e", "none": "", "id": "a..b"});
+            let found = template.expand(&input);
+            let name = refused.map(|name| format!("{{{name}}}"));
+            match name {
+                Some(name) => assert!(found.unwrap_err().starts_with(&name), "{template:?}"),
+                None => assert!(found.is_ok(), "{template:?}: {found:?}"),
+            }
+        };
+        check("https://x.example/a/{two}/b", Some("two"));
+        check("https://x.example/a/{one}", Some("one"));
+        check("https://x.example/a/{one}{one}?q=1", Some("one"));
+        check("https://x.example/a/.{one}/b", Some("one"));
+        check("https://x.example/a/%2e{one}/b", Some("one"));
+        check("https://x.example/a/..{none}/b", Some("none"));
+        // The percent sign is encoded itself, and these are no whole segments.
+        check("https://x.example/a/{hex}/b", None);
+        check("https://x.example/a/{id}/v{two}", None);
+        check("https://x.example/a?up={two}&x=/{two}/#/{two}", None);
+        // What the author wrote is the author's.
+        check("https://x.example/a/../{id}", None);
     }
 
     #[test]

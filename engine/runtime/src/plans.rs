@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use semver::Version;
 use tenure_adapter::{Catalog, Problem};
-use tenure_definition::{Diagnostics, Plan, Source, compile};
+use tenure_definition::{Diagnostics, Plan, Source, compile, compile_registered};
 use tenure_machine::CloudEvent;
 use tenure_store::Store;
 use tenure_store::port::{Registered, Route, StoredDefinition};
@@ -14,6 +14,9 @@ use crate::engine::Error;
 use crate::route::Routes;
 use crate::schedule::{InForce, in_force};
 use crate::stepper::{Steppers, Undone};
+
+/// How a text becomes a plan: a new one, or one that is registered.
+type Compile = fn(&Source, &Catalog) -> Result<(Plan, Diagnostics), Diagnostics>;
 
 /// The plans of a node.
 #[derive(Debug)]
@@ -52,6 +55,10 @@ impl Plans {
 
     /// Compiles a text on a thread with a large stack.
     pub(crate) async fn compile(&self, source: Source) -> Result<Compiled, Error> {
+        self.compile_with(compile, source).await
+    }
+
+    async fn compile_with(&self, compile: Compile, source: Source) -> Result<Compiled, Error> {
         let catalog = Arc::clone(&self.catalog);
         self.steppers
             .run(move || compile(&source, &catalog))
@@ -128,7 +135,7 @@ impl Plans {
     ) -> Result<Option<Arc<Plan>>, Error> {
         let name = format!("{}:{}", definition.name, definition.version);
         let source = Source { name: name.clone(), text: definition.source.clone() };
-        match self.compile(source).await {
+        match self.compile_with(compile_registered, source).await {
             Ok(compiled) if compiled.plan.digest == definition.digest => Ok(Some(compiled.plan)),
             Ok(compiled) => {
                 tracing::error!(

@@ -19,6 +19,8 @@ impl<'n> Checker<'n, '_> {
             Remark::Absent { base, field, .. } if base == "$secrets" => {
                 self.unknown_secret(place, field);
             }
+            // Enough was told; finding out more of it costs time.
+            Remark::Absent { .. } if self.report.is_full() => {}
             Remark::Absent { base, field, of, unnamed } => {
                 self.absent(place, base, field, of, *unnamed, note.tolerant, at);
             }

@@ -25,7 +25,7 @@ impl Checker<'_, '_> {
         let first = State { data: input, context: Shape::record::<String>([]) };
         let out = self.block(&plan.body, &first, &none);
         self.end(out);
-        let exhausted = self.budget == 0;
+        let exhausted = self.is_spent();
         self.speaking = !exhausted;
         let mut output = Shape::any();
         if self.speaking {
@@ -75,6 +75,9 @@ impl Checker<'_, '_> {
         let mut open = std::collections::BTreeSet::from([*first]);
         let mut visits: BTreeMap<TaskId, u32> = BTreeMap::new();
         while let Some(id) = open.pop_first() {
+            if self.is_spent() {
+                return Some(State::unknown());
+            }
             let Some(state) = known.get(&id).cloned() else { continue };
             *visits.entry(id).or_insert(0) += 1;
             for (flow, state) in self.task(id, &state, locals) {

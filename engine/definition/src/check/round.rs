@@ -6,7 +6,7 @@ use petgraph::algo::tarjan_scc;
 use petgraph::graph::DiGraph;
 
 use super::Checker;
-use crate::plan::{Flow, Task, TaskId, TaskKind};
+use crate::plan::{Flow, Plan, Task, TaskId, TaskKind};
 use crate::read::Node;
 use crate::time::Duration;
 
@@ -16,20 +16,20 @@ const SHOWN_MAX: usize = 5;
 impl Checker<'_, '_> {
     pub(super) fn rounds(&mut self) {
         let plan = self.plan;
-        self.round(&plan.body);
+        let natures = Natures::of(plan);
+        self.round(&plan.body, &natures);
         for task in &plan.tasks {
             for block in blocks(task) {
-                self.round(block);
+                self.round(block, &natures);
             }
         }
     }
 
     /// Looks for circles among the tasks of one list that do not pause.
-    fn round(&mut self, block: &[TaskId]) {
+    fn round(&mut self, block: &[TaskId], natures: &Natures) {
         let mut graph = DiGraph::<TaskId, ()>::new();
-        let quick: Vec<TaskId> = block.iter().copied().filter(|id| !self.pauses(*id)).collect();
-        let nodes: BTreeMap<TaskId, _> =
-            quick.iter().map(|id| (*id, graph.add_node(*id))).collect();
+        let quick = block.iter().copied().filter(|id| !natures.get(*id).pauses);
+        let nodes: BTreeMap<TaskId, _> = quick.map(|id| (id, graph.add_node(id))).collect();
         for (id, node) in &nodes {
             for next in self.nexts(*id).into_iter().flatten() {
                 if let Some(to) = nodes.get(&next) {
@@ -44,24 +44,20 @@ impl Checker<'_, '_> {
             let round = tasks.len() > 1
                 || circle.first().is_some_and(|node| graph.contains_edge(*node, *node));
             if round {
-                self.circle(&tasks);
+                self.circle(&tasks, natures);
             }
         }
     }
 
-    fn circle(&mut self, tasks: &[TaskId]) {
+    fn circle(&mut self, tasks: &[TaskId], natures: &Natures) {
         let Some(first) = tasks.first().copied() else { return };
         if self.visit(first).is_none() {
             return;
         }
         let leaves = tasks.iter().any(|id| {
-            let task = self.plan.task(*id);
-            let raises = matches!(task.kind, TaskKind::Raise(_) | TaskKind::Rethrow);
-            let out = self
-                .nexts(*id)
-                .into_iter()
-                .any(|next| next.is_none_or(|next| !tasks.contains(&next)));
-            raises || out
+            let nexts = self.nexts(*id);
+            natures.get(*id).leaves
+                || nexts.into_iter().any(|next| next.is_none_or(|next| !tasks.contains(&next)))
         });
         let still = tasks.iter().all(|id| {
             let task = self.plan.task(*id);
@@ -80,24 +76,18 @@ impl Checker<'_, '_> {
         let Some(at) = self.key(first) else { return };
         let help =
             "let the loop wait (`wait`, `listen`, a call), or lead out of it with a `switch`";
+        let endless = format!("the loop of {names} never waits and never ends");
         if leaves {
+            let message = format!("nothing in the loop of {names} changes what it decides by");
             self.report
-                .warning(
-                    "endless-loop",
-                    &at,
-                    format!("nothing in the loop of {names} changes what it decides by"),
-                )
+                .warning("endless-loop", &at, message)
                 .label("goes round for ever once it goes round")
                 .help("change the data in the loop, or wait in it for something new");
+        } else if tasks.iter().all(|id| natures.get(*id).leaf) {
+            self.report.error("endless-loop", &at, endless).label("begins here").help(help);
         } else {
-            self.report
-                .error(
-                    "endless-loop",
-                    &at,
-                    format!("the loop of {names} never waits and never ends"),
-                )
-                .label("begins here")
-                .help(help);
+            // What other tasks do inside is not certain enough to refuse a definition.
+            self.report.warning("endless-loop", &at, endless).label("begins here").help(help);
         }
     }
 
@@ -134,48 +124,121 @@ impl Checker<'_, '_> {
         };
         flows.into_iter().map(next).collect()
     }
+}
 
-    /// Whether every way through a task waits for something.
-    fn pauses(&self, id: TaskId) -> bool {
-        let task = self.plan.task(id);
-        if task.condition.is_some() {
-            return false;
-        }
-        match &task.kind {
-            TaskKind::Call(_) | TaskKind::Human(_) | TaskKind::Listen(_) | TaskKind::Run(_) => true,
-            TaskKind::Function(function) => self.block_pauses(&function.body),
-            TaskKind::Wait(Duration::Fixed(span)) => !span.is_zero(),
-            TaskKind::Wait(Duration::Computed(_)) => true,
-            TaskKind::Do(body) => self.block_pauses(body),
-            TaskKind::Try(tried) => self.block_pauses(&tried.body),
-            TaskKind::Fork(fork) if fork.compete => fork.branches.iter().all(|id| self.pauses(*id)),
-            TaskKind::Fork(fork) => fork.branches.iter().any(|id| self.pauses(*id)),
-            TaskKind::Compensate
-            | TaskKind::Emit(_)
-            | TaskKind::For(_)
-            | TaskKind::Raise(_)
-            | TaskKind::Rethrow
-            | TaskKind::Set(_)
-            | TaskKind::Switch(_) => false,
-        }
-    }
+/// What a task may do besides going on, with all that is inside of it.
+#[derive(Debug, Clone, Copy)]
+struct Nature {
+    /// It may wait for something.
+    pauses: bool,
+    /// It may end the workflow, or fail on purpose.
+    leaves: bool,
+    /// It is a single step: nothing is inside of it, and nothing runs beside it.
+    leaf: bool,
+}
 
-    fn block_pauses(&self, block: &[TaskId]) -> bool {
-        let mut seen = std::collections::BTreeSet::new();
-        let mut open: Vec<TaskId> = block.first().copied().into_iter().collect();
-        while let Some(id) = open.pop() {
-            if !seen.insert(id) || self.pauses(id) {
-                continue;
+struct Natures(Vec<Nature>);
+
+impl Natures {
+    fn of(plan: &Plan) -> Self {
+        // Nothing is told of what is not looked at yet; children come after their parents.
+        let unknown = Nature { pauses: true, leaves: true, leaf: false };
+        let mut all = Self(vec![unknown; plan.tasks.len()]);
+        for task in plan.tasks.iter().rev() {
+            let mut nature = own(task);
+            for inner in inside(task) {
+                let inner = all.get(inner);
+                nature.pauses |= inner.pauses;
+                nature.leaves |= inner.leaves;
             }
-            for next in self.nexts(id) {
-                match next {
-                    Some(next) => open.push(next),
-                    None => return false,
-                }
+            let slot = usize::try_from(task.id.0).ok().and_then(|at| all.0.get_mut(at));
+            if let Some(slot) = slot {
+                *slot = nature;
             }
         }
-        true
+        all
     }
+
+    fn get(&self, id: TaskId) -> Nature {
+        let found = usize::try_from(id.0).ok().and_then(|at| self.0.get(at)).copied();
+        found.unwrap_or(Nature { pauses: true, leaves: true, leaf: false })
+    }
+}
+
+/// The nature of a task without what is inside.
+fn own(task: &Task) -> Nature {
+    let mut ends = task.then == Flow::End;
+    let (pauses, leaf) = match &task.kind {
+        TaskKind::Call(_)
+        | TaskKind::Compensate
+        | TaskKind::Human(_)
+        | TaskKind::Listen(_)
+        | TaskKind::Run(_)
+        | TaskKind::Wait(Duration::Computed(_)) => (true, true),
+        TaskKind::Wait(Duration::Fixed(span)) => (!span.is_zero(), true),
+        TaskKind::Do(_) | TaskKind::Function(_) | TaskKind::For(_) | TaskKind::Fork(_) => {
+            (false, false)
+        }
+        TaskKind::Try(tried) => {
+            ends |= tried.then == Some(Flow::End);
+            (false, false)
+        }
+        TaskKind::Raise(_) | TaskKind::Rethrow => {
+            ends = true;
+            (false, true)
+        }
+        TaskKind::Switch(cases) => {
+            ends |= cases.iter().any(|case| case.then == Flow::End);
+            (false, true)
+        }
+        TaskKind::Emit(_) | TaskKind::Set(_) => (false, true),
+    };
+    // A schema refuses what does not fit it, and so does `error` of jq.
+    let refuses = task.input.schema.is_some()
+        || task.output.schema.is_some()
+        || task.export.schema.is_some()
+        || raises(&task.definition.to_string());
+    Nature {
+        pauses: pauses || task.exclusive.is_some(),
+        leaves: ends || refuses,
+        leaf: leaf && task.extensions.is_empty(),
+    }
+}
+
+/// Whether an expression may call jq's `error`.
+fn raises(definition: &str) -> bool {
+    definition.match_indices("error").any(|(at, word)| {
+        let before = definition.get(..at).unwrap_or_default().trim_end();
+        let after = definition.get(at + word.len()..).unwrap_or_default();
+        after.starts_with('(')
+            || before.ends_with(['|', ';', ',', '{', '(', '/'])
+            || before.ends_with("then")
+            || before.ends_with("else")
+    })
+}
+
+/// The tasks that run while a task runs.
+fn inside(task: &Task) -> Vec<TaskId> {
+    let branches = match &task.kind {
+        TaskKind::Fork(fork) => fork.branches.as_slice(),
+        TaskKind::Call(_)
+        | TaskKind::Compensate
+        | TaskKind::Do(_)
+        | TaskKind::Emit(_)
+        | TaskKind::For(_)
+        | TaskKind::Function(_)
+        | TaskKind::Human(_)
+        | TaskKind::Listen(_)
+        | TaskKind::Raise(_)
+        | TaskKind::Rethrow
+        | TaskKind::Run(_)
+        | TaskKind::Set(_)
+        | TaskKind::Switch(_)
+        | TaskKind::Try(_)
+        | TaskKind::Wait(_) => &[],
+    };
+    // What undoes it runs later, if ever: counted all the same, so that doubt stays silent.
+    blocks(task).into_iter().flatten().chain(branches).copied().collect()
 }
 
 /// The lists of tasks inside a task; branches of a fork do not follow each other.

@@ -19,8 +19,10 @@ pub(crate) fn silence(root: &Node, report: &mut Report, complete: bool) {
     if let Some(list) = super::task::field(root, &["document", "metadata", "silence"]) {
         read(list, "", report, &mut found);
     }
-    if let Some(body) = root.get("do") {
-        tasks(&body.node, report, &mut found);
+    let uses = [["use", "functions"], ["use", "extensions"]];
+    let blocks = uses.iter().map(|keys| super::task::field(root, keys));
+    for block in blocks.chain([super::task::field(root, &["do"])]).flatten() {
+        tasks(block, report, &mut found);
     }
     for silence in found {
         let covered = |pointer: &str| {
@@ -32,7 +34,8 @@ pub(crate) fn silence(root: &Node, report: &mut Report, complete: bool) {
         report.retain(|item| {
             item.severity == Severity::Error || item.code != silence.code || !covered(&item.pointer)
         });
-        if complete && report.len() == before {
+        // Warnings that were left out may have been these.
+        if complete && !report.is_full() && report.len() == before {
             let code = silence.code;
             report
                 .warning(

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::facts::Visit;
 use super::flow::joined;
 use super::template::{At, Goes};
+use super::wait::ATTRIBUTES;
 use super::{Checker, Locals, State, Ways};
 use crate::plan::{Call, Case, Flow, For, Fork, Listen, Read, Strategy, TaskId, TaskKind, Try};
 use crate::read::{Node, Yaml};
@@ -15,6 +16,8 @@ use crate::shape::{Field, Rest, Shape, fit, schema};
 const TURNS_MAX: u32 = 3;
 /// Turns of a loop in all: widening has ended long before.
 const TURNS_HARD_MAX: u32 = 40;
+/// Repetitions of a retried body before its `$context` becomes unknown.
+const ATTEMPTS_MAX: u32 = 2;
 /// Where the state at the head of a loop, or what a `catch` sees, is remembered.
 const HEAD: usize = usize::MAX;
 /// Which block of a task undoes it; further ones belong to extensions.
@@ -33,6 +36,14 @@ impl<'n> Checker<'n, '_> {
         let plan = self.plan;
         let task = plan.task(id);
         let Some(node) = self.node(id) else { return Ways::new() };
+        if !self.pay(entry) {
+            return Ways::new();
+        }
+        let asked = entry;
+        // What the extensions before it export is there already.
+        let extended = (!task.extensions.is_empty())
+            .then(|| State { data: entry.data.clone(), context: Shape::any() });
+        let entry = extended.as_ref().unwrap_or(entry);
         let mut ways = Ways::new();
         let outside = self.at(Some(id), &entry.data, &entry.context, locals);
         let mut runs = true;
@@ -66,7 +77,7 @@ impl<'n> Checker<'n, '_> {
         }
         self.beside(id, entry, locals, &mut ways);
         let leave = joined(&ways);
-        let visit = Visit { entry: entry.clone(), locals: locals.clone(), input, leave };
+        let visit = Visit { entry: asked.clone(), locals: locals.clone(), input, leave };
         self.remember(id, visit);
         ways
     }
@@ -210,9 +221,17 @@ impl<'n> Checker<'n, '_> {
             self.inner(id, BESIDE + which * 2 + 1, &extension.after, &output, locals);
         }
         if !extensions.is_empty() {
+            self.lose_context();
             for (_, state) in ways {
-                *state = State { data: Shape::any(), context: Shape::any() };
+                *state = State::unknown();
             }
+        }
+    }
+
+    /// Something exports what is not followed, and a `try` around may see it.
+    fn lose_context(&mut self) {
+        for caught in &mut self.caught {
+            *caught = caught.join(&Shape::any());
         }
     }
 
@@ -303,7 +322,11 @@ impl<'n> Checker<'n, '_> {
         for filter in filters {
             for entry in filter.get("with").and_then(|with| with.node.entries()).unwrap_or_default()
             {
-                self.template(&entry.node, &at.goes("a wait"));
+                // Evaluated on what an event brings, not on the task's input.
+                let mut at = at.goes("a wait");
+                at.env.dot = attribute(&entry.key);
+                at.env.path = None;
+                self.template(&entry.node, &at);
             }
             let correlate = filter.get("correlate").and_then(|entry| entry.node.entries());
             for entry in correlate.unwrap_or_default() {
@@ -344,6 +367,7 @@ impl<'n> Checker<'n, '_> {
         locals.push((each.at.clone(), Shape::integer()));
         let entry = State { data: data.item(), context: Shape::any() };
         self.inner(id, 0, &each.body, &entry, &locals);
+        self.lose_context();
         done(Some(State { data: Shape::list(Shape::any()), context: Shape::any() }))
     }
 
@@ -375,6 +399,9 @@ impl<'n> Checker<'n, '_> {
         locals.push((looped.each.clone(), item));
         locals.push((looped.at.clone(), Shape::integer()));
         for turn in 0..TURNS_HARD_MAX {
+            if !self.pay(&head) {
+                return done(Some(State::unknown()));
+            }
             if let Some(condition) = node.get("while") {
                 let mut at = self.inside(id, inside, &head, &locals);
                 at.env.vars.push(("input".to_owned(), head.data.clone()));
@@ -450,9 +477,7 @@ impl<'n> Checker<'n, '_> {
         locals: &Locals,
         at: &At,
     ) -> Vec<Done> {
-        self.caught.push(inside.context.clone());
-        let body = self.inner(id, 0, &tried.body, inside, locals);
-        let mut seen = self.caught.pop().unwrap_or_else(Shape::any);
+        let (body, mut seen) = self.attempts(id, tried, inside, locals);
         if self.speaking {
             let head = self.bodies.get(&(id, HEAD)).cloned().flatten();
             seen = head.map_or_else(Shape::any, |head| head.context);
@@ -477,6 +502,30 @@ impl<'n> Checker<'n, '_> {
             None => {}
         }
         all
+    }
+
+    /// The body of a `try`: how it ends, and what `$context` can be when something in it fails. A
+    /// retried one begins with what the run before has exported.
+    fn attempts(
+        &mut self,
+        id: TaskId,
+        tried: &Try,
+        inside: &State,
+        locals: &Locals,
+    ) -> (Option<State>, Shape) {
+        let mut entry = inside.clone();
+        let mut turn = 0;
+        loop {
+            self.caught.push(entry.context.clone());
+            let body = self.inner(id, 0, &tried.body, &entry, locals);
+            let seen = self.caught.pop().unwrap_or_else(Shape::any);
+            let settled = tried.retry.is_none() || seen == entry.context;
+            if settled || self.speaking || turn == ATTEMPTS_MAX || !self.pay(&entry) {
+                return (body, seen);
+            }
+            turn += 1;
+            entry.context = if turn == ATTEMPTS_MAX { Shape::any() } else { seen };
+        }
     }
 
     /// The expressions of a `catch`, which look at the error.
@@ -597,6 +646,12 @@ fn merged(one: &Shape, two: &Shape) -> Shape {
 
 fn epoch() -> Shape {
     Shape::record([("seconds", Shape::integer()), ("milliseconds", Shape::integer())])
+}
+
+/// What an expression in a filter's `with` sees as `.`.
+fn attribute(name: &str) -> Shape {
+    // The sender's own attributes may be numbers or booleans.
+    if name != "data" && ATTRIBUTES.contains(&name) { Shape::text() } else { Shape::any() }
 }
 
 fn envelope() -> Shape {

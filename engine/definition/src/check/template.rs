@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use jaq_core::load::parse::Term;
 
-use super::Checker;
+use super::{Checker, VALUES_PER_STEP};
 use crate::expression::scan::{Part, split};
 use crate::expression::syntax;
 use crate::plan::TaskId;
@@ -40,6 +40,16 @@ impl At {
 impl<'n> Checker<'n, '_> {
     /// A value with `${ }` inside.
     pub(super) fn template(&mut self, node: &'n Node, at: &At) -> Shape {
+        let parts = match &node.value {
+            Yaml::List(items) => items.len(),
+            Yaml::Map(entries) => entries.len(),
+            Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => 0,
+        };
+        let steps = u32::try_from(parts).unwrap_or(u32::MAX) / VALUES_PER_STEP;
+        self.budget = self.budget.saturating_sub(steps);
+        if self.is_spent() {
+            return Shape::any();
+        }
         match &node.value {
             Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) => Shape::of(&node.to_json()),
             Yaml::Text(text) if text.contains("${") => self.computed(node, text, at),

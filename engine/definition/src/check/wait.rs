@@ -1,15 +1,21 @@
 //! Waits that nothing can satisfy, times of zero, and schedules that never come.
 
+use std::borrow::Cow;
+
+use serde_json::Value;
+
 use super::Checker;
 use super::task::{field, filters};
 use crate::diagnostic::edits;
+use crate::expression::Scope;
+use crate::matcher::{Matcher, Pattern};
 use crate::plan::{Retry, TaskKind};
 use crate::read::Node;
 use crate::shape::Shape;
 use crate::time::Duration;
 
 /// The context attributes of CloudEvents; others are extensions of the sender.
-const ATTRIBUTES: [&str; 9] = [
+pub(super) const ATTRIBUTES: [&str; 9] = [
     "id",
     "source",
     "type",
@@ -134,11 +140,11 @@ impl<'n> Checker<'n, '_> {
             let Some((source, _)) = self.code(from) else { continue };
             let source = source.trim();
             let expect = entry.node.get("expect").map(|expect| &expect.node);
-            let wanted = constant(expect);
+            let wanted = scalar(expect);
             let attribute = source.strip_prefix('.').and_then(|name| with?.get(name));
-            let given = constant(attribute.map(|entry| &entry.node));
+            let given = scalar(attribute.map(|entry| &entry.node));
             if let (Some(wanted), Some(given), Some(expect)) = (&wanted, &given, expect)
-                && wanted != given
+                && !may_meet(source == ".data", given, wanted)
             {
                 self.report
                     .error(
@@ -150,9 +156,9 @@ impl<'n> Checker<'n, '_> {
                     .help("remove one of the two");
             }
             if let Some((other, _, before)) = seen.iter().find(|(_, known, _)| *known == source) {
-                let both = constant(*before).zip(wanted);
+                let both = scalar(*before).zip(wanted);
                 match (both, expect) {
-                    (Some((one, two)), Some(expect)) if one != two => {
+                    (Some((one, two)), Some(expect)) if differ(&one, &two) => {
                         self.report
                             .error(
                                 "unsatisfiable-wait",
@@ -192,11 +198,47 @@ impl<'n> Checker<'n, '_> {
     }
 }
 
-/// The text of a value without expressions.
-fn constant(node: Option<&Node>) -> Option<String> {
-    let node = node?;
-    let text = node.to_json().to_string();
-    (!text.contains("${")).then_some(text)
+/// A text, number or boolean without expressions. An object in `with` asks for some fields only,
+/// so nothing is told of those.
+fn scalar(node: Option<&Node>) -> Option<Value> {
+    let value = node?.to_json();
+    let plain = match &value {
+        Value::String(text) => !text.contains("${"),
+        Value::Bool(_) | Value::Number(_) => true,
+        Value::Null | Value::Array(_) | Value::Object(_) => false,
+    };
+    plain.then_some(value)
+}
+
+/// Whether the value that is expected can be one that `with` lets pass.
+fn may_meet(data: bool, given: &Value, wanted: &Value) -> bool {
+    // Only a whole attribute can be given as a pattern.
+    if let Value::String(text) = given
+        && !data
+        && Pattern::is_meant(text)
+    {
+        let pattern = Pattern::compile(text).ok().map(Matcher::Pattern);
+        return pattern.is_none_or(|pattern| pattern.fits(wanted, &NoVariables));
+    }
+    !differ(given, wanted)
+}
+
+/// Whether no value is both.
+fn differ(one: &Value, two: &Value) -> bool {
+    match (one.as_f64(), two.as_f64()) {
+        // 1 and 1.0 are one number to jq.
+        (Some(one), Some(two)) => one.total_cmp(&two).is_ne(),
+        (_, _) => one != two,
+    }
+}
+
+/// A pattern names no variables.
+struct NoVariables;
+
+impl Scope for NoVariables {
+    fn get(&self, _name: &str) -> Option<Cow<'_, Value>> {
+        None
+    }
 }
 
 fn is_zero(duration: &Duration) -> bool {

@@ -289,6 +289,12 @@ impl<'s> Reader<'s, '_> {
             }
             BinaryOp::Cmp(cmp) => self.compare(left, *cmp, right, env),
             BinaryOp::Assign | BinaryOp::Update | BinaryOp::UpdateMath(_) | BinaryOp::UpdateAlt => {
+                if matches!(op, BinaryOp::Assign)
+                    && let Some(name) = own_field(left)
+                    && let Some(out) = self.assigned(&name, right, env)
+                {
+                    return out;
+                }
                 // `|=` runs on what is updated, which is not followed.
                 let update = matches!(op, BinaryOp::Update);
                 let inner = env.with_dot(Shape::any(), None);
@@ -299,6 +305,19 @@ impl<'s> Reader<'s, '_> {
                 Out { shape: shape.tainted(secret), empty: value.empty && !update }
             }
         }
+    }
+
+    /// `.name = value` on what is surely an object, or quite unknown: the other fields stay.
+    fn assigned(&mut self, name: &str, right: &Term<&'s str>, env: &Env) -> Option<Out> {
+        let dot = &env.dot;
+        if !dot.is_any() && !dot.is_object() {
+            return None;
+        }
+        let value = self.eval(right, env, true);
+        // Only an object or `null` can take a field.
+        let object = if dot.is_any() { Shape::any_object() } else { dot.clone() };
+        let shape = object.with(name, value.shape).tainted(dot.secret);
+        Some(Out { shape, empty: value.empty })
     }
 
     fn compare(&mut self, left: &Term<&'s str>, cmp: Cmp, right: &Term<&'s str>, env: &Env) -> Out {
@@ -525,6 +544,15 @@ impl<'s> Reader<'s, '_> {
     }
 }
 
+/// The name in a plain `.name`.
+fn own_field(term: &Term<&str>) -> Option<String> {
+    let Term::Path(base, path) = term else { return None };
+    match (base.as_ref(), path.0.as_slice()) {
+        (Term::Id, [(Part::Index(key), _)]) => constant_text(key),
+        (_, _) => None,
+    }
+}
+
 /// The path one step further, as an author writes it.
 fn longer(at: &str, part: &Part<Term<&str>>) -> Option<String> {
     match part {
@@ -642,7 +670,7 @@ fn calculate(math: Math, one: &Shape, two: &Shape) -> Shape {
                 shape = shape.join(&Shape::any_of(TEXT | NULL).tainted(secret));
             }
             if both(OBJECT) {
-                shape = shape.join(&Shape::any_object().tainted(secret));
+                shape = shape.join(&add::merged_deeply(one, two));
             }
         }
         Math::Div => {

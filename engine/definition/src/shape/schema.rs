@@ -12,6 +12,10 @@ const DEPTH_MAX: u32 = 12;
 /// Most schemas that are looked at in all: references can multiply.
 const VISITS_MAX: u32 = 2_000;
 
+/// Keywords whose schemas may name further properties of the same object.
+const COMPOSED: [&str; 9] =
+    ["oneOf", "anyOf", "allOf", "$ref", "$dynamicRef", "if", "then", "else", "dependentSchemas"];
+
 /// What admits a value.
 pub(crate) fn shape(schema: &Value, rest: Rest) -> Shape {
     Reader { root: schema, rest, left: VISITS_MAX }.read(schema, DEPTH_MAX)
@@ -129,17 +133,15 @@ impl Reader<'_> {
             known.entry(name.to_owned()).or_insert(Field { shape: Shape::any(), required: true });
         }
         let patterns = fields.contains_key("patternProperties");
-        let rest = match fields.get("additionalProperties").or(fields.get("unevaluatedProperties"))
-        {
+        // Neighbors of `properties` may name further ones: `additionalProperties` does not see
+        // them, `unevaluatedProperties` does.
+        let composed = COMPOSED.iter().any(|key| fields.contains_key(*key));
+        let unevaluated = fields.get("unevaluatedProperties").filter(|_| !composed);
+        let rest = match fields.get("additionalProperties").or(unevaluated) {
             Some(Value::Bool(false)) if !patterns => Rest::Closed,
-            None if !patterns && !properties.is_empty() => self.rest,
+            None if !patterns && !composed && !properties.is_empty() => self.rest,
             Some(_) | None => Rest::Open,
         };
-        // Neighbors of `properties` may name further ones.
-        let composed = ["oneOf", "anyOf", "allOf", "$ref", "if", "dependentSchemas"]
-            .iter()
-            .any(|key| fields.contains_key(*key));
-        let rest = if composed && rest != Rest::Closed { Rest::Open } else { rest };
         Shape::object(known, rest)
     }
 }

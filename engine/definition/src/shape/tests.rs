@@ -94,6 +94,10 @@ fn operators_and_functions_are_followed() {
     check(".unheard | something_new", "anything");
     check("try .a catch .b", "anything");
     check(".seats |= . + 1", "{...}");
+    check("{a: 1} | .b = 2", "{a: 1, b: 2}");
+    check("{a: 1} * {b: 2}", "{a: anything, b: anything}");
+    check(".seats | dateadd(\"seconds\"; 1)", "number");
+    check(".seats | datesub(\"seconds\"; 1)", "number");
 }
 
 #[test]
@@ -106,6 +110,13 @@ fn secrets_leave_a_trace() {
     secret("\"Bearer \\($secrets.token)\"", true);
     secret("$secrets.token | . + \"x\"", true);
     secret("$secrets.token | @base64", true);
+    secret(".extra + {t: $secrets.token} | .a", false);
+    secret(".extra + {t: $secrets.token} | .t", true);
+    secret(".extra * {t: {u: $secrets.token}} | .a", false);
+    secret(".extra * {t: {u: $secrets.token}} | .t", true);
+    secret(".token = $secrets.token | .seats", false);
+    secret(".token = $secrets.token", true);
+    secret(".extra + $secrets.token", true);
     secret("$secrets.token == \"x\"", false);
     secret("$secrets | length", false);
     secret(".seats", false);
@@ -174,6 +185,16 @@ fn shapes_of_schemas_are_never_too_small() {
         "{a?: text, b: 1, ...}",
     );
     check(json!({"$ref": "#"}), "anything");
+    let a = json!({"a": {"type": "string"}});
+    check(
+        json!({"type": "object", "allOf": [{"type": "object", "properties": a}], "unevaluatedProperties": false}),
+        "{a?: text, ...}",
+    );
+    check(json!({"type": "object", "properties": a, "unevaluatedProperties": false}), "{a?: text}");
+    check(
+        json!({"type": "object", "properties": a, "additionalProperties": {}, "unevaluatedProperties": false}),
+        "{a?: text, ...}",
+    );
     check(json!({"type": "array", "items": {"type": "boolean"}}), "[boolean, ...]");
     check(json!(false), "nothing");
 }

@@ -6,7 +6,8 @@ use crate::shape::{ARRAY, BOOLEAN, Field, NULL, NUMBER, OBJECT, Rest, Shape, TEX
 
 /// What `one + two` gives.
 pub(in crate::shape) fn add(one: &Shape, two: &Shape) -> Shape {
-    let secret = one.holds_secret() || two.holds_secret();
+    // Of what is secret inside an object or an array the parts below know where it goes.
+    let secret = one.secret || two.secret;
     if one.is_any() && two.is_any() {
         return Shape::any().tainted(secret);
     }
@@ -21,10 +22,10 @@ pub(in crate::shape) fn add(one: &Shape, two: &Shape) -> Shape {
     // An unknown side that is not of the other's kind is an error, and gives nothing.
     if one.is_any() || two.is_any() {
         let known = if one.is_any() { two } else { one };
-        sum = known.only(NULL).join(&kinds(known)).tainted(secret);
         if known.may_be_null() {
-            return Shape::any().tainted(secret);
+            return Shape::any().tainted(secret || known.holds_secret());
         }
+        sum = kinds(known);
     }
     let has = |shape: &Shape, kind: u8| !shape.only(kind).is_never();
     let both = |kind: u8| has(one, kind) && has(two, kind);
@@ -37,7 +38,7 @@ pub(in crate::shape) fn add(one: &Shape, two: &Shape) -> Shape {
             (Some(one), Some(two)) => Shape::word(&format!("{one}{two}")),
             (Some(_) | None, _) => Shape::text(),
         };
-        sum = sum.join(&text.tainted(secret));
+        sum = sum.join(&text);
     }
     if both(ARRAY) {
         sum = sum.join(&concatenated(one, two));
@@ -45,7 +46,7 @@ pub(in crate::shape) fn add(one: &Shape, two: &Shape) -> Shape {
     if both(OBJECT) {
         sum = sum.join(&merged(one, two));
     }
-    sum
+    sum.tainted(secret)
 }
 
 /// What is left of a known side when the other can be `null`: the values it can be added with.
@@ -81,9 +82,26 @@ fn merged(one: &Shape, two: &Shape) -> Shape {
             _ if field.required => field.clone(),
             Some(own) => Field { shape: own.shape.join(&field.shape), required: own.required },
             None if left_rest == Rest::Closed => field.clone(),
-            None => Field { shape: Shape::any(), required: false },
+            None => {
+                Field { shape: Shape::any().tainted(field.shape.holds_secret()), required: false }
+            }
         };
         known.insert(name.clone(), joined);
     }
     Shape::object(known, left_rest.max(right_rest))
+}
+
+/// What `one * two` gives for objects: fields that are objects on both sides are merged themselves.
+pub(super) fn merged_deeply(one: &Shape, two: &Shape) -> Shape {
+    let none = BTreeMap::new();
+    let (left, left_rest) = one.fields().unwrap_or((&none, Rest::Open));
+    let (right, right_rest) = two.fields().unwrap_or((&none, Rest::Open));
+    let mut known: BTreeMap<String, Field> = BTreeMap::new();
+    for (name, field) in left.iter().chain(right) {
+        let before = known.get(name).map(|field| (field.shape.holds_secret(), field.required));
+        let (secret, required) = before.unwrap_or_default();
+        let shape = Shape::any().tainted(secret || field.shape.holds_secret());
+        known.insert(name.clone(), Field { shape, required: required || field.required });
+    }
+    Shape::object(known, left_rest.max(right_rest)).tainted(one.secret || two.secret)
 }
