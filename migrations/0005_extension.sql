@@ -23,7 +23,8 @@ create index lock_line_by_age on lock_line (bucket, name, requested_at, instance
 -- Serves `doctor`.
 create index lock_line_by_instance on lock_line (instance_id);
 
--- The live instance of a business key, for definitions that allow one at a time. A claim of an
+-- The live instance of a business key, for definitions that allow one at a time. The bucket is that of
+-- the key: a child lives in its parent's bucket, and must meet the others all the same. A claim of an
 -- instance that has ended, or was never born, is void: the next start replaces it.
 create table business_key_claim (
     bucket int not null check (bucket between 0 and 1023),
@@ -31,6 +32,7 @@ create table business_key_claim (
     definition text not null,
     business_key text not null,
     instance_id uuid not null,
+    instance_bucket int not null,
     claimed_at timestamptz not null,
     primary key (bucket, namespace, definition, business_key)
 );

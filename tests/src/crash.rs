@@ -145,8 +145,8 @@ impl Store for CrashStore {
         self.inner.find(namespace, attribute, before, limit).await
     }
 
-    async fn acquire_lock(&self, place: &LockPlace, at: Timestamp) -> Result<()> {
-        self.write(self.inner.acquire_lock(place, at)).await
+    async fn acquire_lock(&self, place: &LockPlace, ordinal: i64, at: Timestamp) -> Result<()> {
+        self.write(self.inner.acquire_lock(place, ordinal, at)).await
     }
 
     async fn release_lock(&self, place: &LockPlace, at: Timestamp) -> Result<()> {
@@ -180,6 +180,10 @@ impl Store for CrashStore {
 
     async fn post(&self, mail: &[Mail], at: Timestamp) -> Result<()> {
         self.write(self.inner.post(mail, at)).await
+    }
+
+    async fn posted(&self, instance: InstanceId, mail: Uuid) -> Result<bool> {
+        self.inner.posted(instance, mail).await
     }
 
     async fn mail(&self, buckets: &[Bucket], known: &[Uuid], limit: i64) -> Result<Vec<Mail>> {

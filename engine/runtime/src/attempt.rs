@@ -10,7 +10,7 @@ use tenure_adapter::contract::DEADLINE_MAX_MS;
 use tenure_adapter::{Adapter, Lookup, Outcome, Problem, Reason, Registry, Request};
 use tenure_machine::{Command, Event, Intent};
 
-use crate::secret::Secrets;
+use crate::secret::{Mask, Secrets};
 
 /// What a command of the machine wants from an adapter.
 #[derive(Debug, Clone, PartialEq)]
@@ -116,8 +116,8 @@ impl Errand {
         let Some(adapter) = registry.adapter(&intent.function) else {
             return self.misconfigured(format!("{} is not offered on this node", intent.function));
         };
-        let input = match secrets.fill(&intent.request) {
-            Ok(input) => input,
+        let (input, mask) = match secrets.fill(&intent.request) {
+            Ok(filled) => filled,
             Err(name) => {
                 return self.unauthorized(format!("the secret {name} has no value on this node"));
             }
@@ -134,7 +134,7 @@ impl Errand {
         if matches!(self, Self::Call(_)) && now() > intent.send_by {
             return self.not_sent("the time to send this attempt was over");
         }
-        let work = AssertUnwindSafe(self.ask(adapter, &request)).catch_unwind();
+        let work = AssertUnwindSafe(self.ask(adapter, &request, &mask)).catch_unwind();
         match tokio::time::timeout(limit, work).await {
             Ok(Ok(event)) => event,
             Ok(Err(_)) => self.unknown(format!("the adapter of {} panicked", intent.function)),
@@ -142,13 +142,16 @@ impl Errand {
         }
     }
 
-    async fn ask(&self, adapter: &Arc<dyn Adapter>, request: &Request) -> Event {
+    /// Asks the plug. What it gives back goes to the journal, so the secrets it was given are masked.
+    async fn ask(&self, adapter: &Arc<dyn Adapter>, request: &Request, mask: &Mask) -> Event {
         match self {
             Self::Call(intent) => {
-                Event::CallEnded { call: intent.call, outcome: adapter.perform(request).await }
+                let outcome = mask.outcome(adapter.perform(request).await);
+                Event::CallEnded { call: intent.call, outcome }
             }
             Self::LookUp(intent) => {
-                Event::LookupEnded { call: intent.call, lookup: adapter.look_up(request).await }
+                let lookup = mask.lookup(adapter.look_up(request).await);
+                Event::LookupEnded { call: intent.call, lookup }
             }
         }
     }

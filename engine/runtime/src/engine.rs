@@ -1,5 +1,6 @@
 //! The engine's handle: what a server, a test or an embedding program holds.
 
+mod address;
 mod config;
 mod house;
 
@@ -12,7 +13,7 @@ use tenure_adapter::{Problem, Registry};
 use tenure_definition::{Diagnostics, Plan, Source};
 use tenure_machine::{CloudEvent, InstanceId};
 use tenure_store::Store;
-use tenure_store::port::{Incoming, JournalRow, Receipt, Registered, Stored, StoredDefinition};
+use tenure_store::port::{JournalRow, Receipt, Registered, Stored, StoredDefinition};
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::ground::{Ground, patiently};
@@ -185,14 +186,13 @@ impl Engine {
         self.house.takes_work()?;
         event.check().map_err(Error::Malformed)?;
         let ground = self.ground();
-        let namespace = ground.plans.listening(&ground.config.namespace, &event.kind);
-        let routes = ground.plans.routes(&namespace, &event).await?;
-        let incoming = Incoming { namespace, event, routes };
+        let addressed = self.addressed(event).await?;
         if handling == Handling::Strict
-            && let Some(earlier) = self.before_keeping(&incoming).await?
+            && let Some(earlier) = self.before_keeping(&addressed).await?
         {
             return Ok(earlier);
         }
+        let incoming = addressed.incoming;
         schedule::hear(ground, &incoming).await?;
         let receipt = patiently(|| ground.store.receive(&incoming, ground.clock.now())).await?;
         tracing::info!(
@@ -210,31 +210,6 @@ impl Engine {
             return Ok(EventAnswer { event: first.event, receipt });
         }
         Ok(EventAnswer { event: incoming.event, receipt })
-    }
-
-    /// What a strict sender hears instead of having the event kept; `None` when somebody waits.
-    async fn before_keeping(&self, incoming: &Incoming) -> Result<Option<EventAnswer>, Error> {
-        let Incoming { namespace, event, routes } = incoming;
-        let store = self.store();
-        if let Some((first, receipt)) =
-            patiently(|| store.fate(namespace, &event.source, &event.id)).await?
-        {
-            return Ok(Some((first, Receipt { duplicate: true, ..receipt }).into()));
-        }
-        if patiently(|| store.awaited(namespace, &event.kind, routes)).await?
-            || !schedule::heard(self.ground(), incoming).await?.is_empty()
-        {
-            return Ok(None);
-        }
-        // Without a correlation every event of the type would look like a second one.
-        for route in routes.iter().filter(|route| !route.shape.is_empty()) {
-            let first =
-                patiently(|| store.consumed_by_route(namespace, &event.kind, route)).await?;
-            if let Some(first) = first {
-                return Ok(Some(first.into()));
-            }
-        }
-        Err(Error::NobodyWaits)
     }
 
     /// What became of an event.

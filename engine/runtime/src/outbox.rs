@@ -47,6 +47,7 @@ async fn batch(ground: &Ground) -> bool {
     };
     let full = i64::try_from(rows.len()).is_ok_and(|count| count >= BATCH_MAX);
     let mut settled = Vec::with_capacity(rows.len());
+    let mut moved = false;
     let mut blocked = BTreeSet::new();
     for row in rows {
         // A child must not be cancelled before it is started: one instance's rows keep their order.
@@ -54,8 +55,21 @@ async fn batch(ground: &Ground) -> bool {
             continue;
         }
         let key = (row.instance, row.ordinal);
+        // A lock is let go only after the command that asked for it is forgotten: nobody who still
+        // carries that one puts the instance in line again.
+        if let Command::ReleaseLock { .. } = &row.command
+            && settled.iter().any(|(instance, _)| *instance == row.instance)
+        {
+            if !settle(ground, &settled).await {
+                return false;
+            }
+            settled.clear();
+        }
         match carry(ground, row).await {
-            Ok(()) => settled.push(key),
+            Ok(()) => {
+                settled.push(key);
+                moved = true;
+            }
             Err(error) => {
                 tracing::warn!(
                     instance = %key.0,
@@ -66,18 +80,20 @@ async fn batch(ground: &Ground) -> bool {
             }
         }
     }
-    if settled.is_empty() {
-        return false;
-    }
+    (settled.is_empty() || settle(ground, &settled).await) && moved && full
+}
+
+/// Forgets what was delivered; says whether that worked.
+async fn settle(ground: &Ground, settled: &[(InstanceId, i64)]) -> bool {
     ground.bells.mail.notify_one();
-    if let Err(error) = ground.store.settle_outbox(&settled).await {
+    if let Err(error) = ground.store.settle_outbox(settled).await {
         tracing::warn!(
             error = &error as &dyn std::error::Error,
             "delivered commands were not settled; they are delivered again"
         );
         return false;
     }
-    full
+    true
 }
 
 /// Delivers one command.
@@ -96,7 +112,7 @@ async fn carry(ground: &Ground, row: OutboxRow) -> Result<(), Error> {
         Command::Emit { event } => emit(ground, instance, event).await,
         Command::AcquireLock { lock, name } => {
             let place = LockPlace { name, instance, lock };
-            Ok(ground.store.acquire_lock(&place, ground.clock.now()).await?)
+            Ok(ground.store.acquire_lock(&place, ordinal, ground.clock.now()).await?)
         }
         Command::ReleaseLock { lock, name } => {
             let place = LockPlace { name, instance, lock };
@@ -129,13 +145,21 @@ async fn tell_parent(
     child: InstanceId,
     result: ChildResult,
 ) -> Result<(), Error> {
-    let id = mail_id(child, "ended", 0);
+    let id = end_mail(child);
     post(ground, Mail { id, instance: parent, event: Event::ChildEnded { child, result } }).await
+}
+
+/// The mail that tells the parent of a child's end: one child ends once.
+fn end_mail(child: InstanceId) -> Uuid {
+    mail_id(child, "ended", 0)
 }
 
 /// Starts a child under the id its parent derived. A start that is refused is the child's end.
 async fn start_child(ground: &Ground, parent: InstanceId, child: ChildStart) -> Result<(), Error> {
     let (id, awaits) = (child.id, child.awaits);
+    if awaits && is_settled(ground, parent, id).await? {
+        return Ok(());
+    }
     match try_start(ground, parent, child).await? {
         Ok(()) => Ok(()),
         Err(error) => {
@@ -147,6 +171,21 @@ async fn start_child(ground: &Ground, parent: InstanceId, child: ChildStart) -> 
             }
         }
     }
+}
+
+/// Whether this command was carried before, or came too late: the child is there, or its parent was told
+/// that it was refused (and a start that succeeds now would run unknown to anybody), or no longer wants it.
+async fn is_settled(ground: &Ground, parent: InstanceId, child: InstanceId) -> Result<bool, Error> {
+    // The mail first: when it is gone by then, the parent has taken it and no longer awaits the child.
+    if ground.store.posted(parent, end_mail(child)).await? {
+        return Ok(true);
+    }
+    let stored = ground.store.load(&[parent, child]).await?;
+    let awaited = stored.iter().any(|stored| {
+        stored.instance.id == parent && stored.instance.open_children().any(|open| open == child)
+    });
+    let exists = stored.iter().any(|stored| stored.instance.id == child);
+    Ok(exists || !awaited)
 }
 
 async fn try_start(

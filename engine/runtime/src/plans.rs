@@ -202,17 +202,23 @@ impl Plans {
         Ok(self.shelf().meant(home, name, version))
     }
 
-    /// The namespace an event from outside is for: `home`, unless only one other namespace listens
-    /// to events of its type.
-    pub(crate) fn listening(&self, home: &str, event_type: &str) -> String {
+    /// The namespaces that listen to events of a type. Asks the store once when there is none: another
+    /// node may have registered who does.
+    pub(crate) async fn listening(&self, event_type: &str) -> Result<Vec<String>, Error> {
+        let known = self.known_listening(event_type);
+        if !known.is_empty() {
+            return Ok(known);
+        }
+        self.refresh().await?;
+        Ok(self.known_listening(event_type))
+    }
+
+    fn known_listening(&self, event_type: &str) -> Vec<String> {
         let shelf = self.shelf();
         let mut listening = shelf.routes.namespaces(event_type);
         let starting = shelf.schedules.iter().filter(|schedule| schedule.names(event_type));
         listening.extend(starting.map(|schedule| schedule.plan.document.namespace.as_str()));
-        match (listening.contains(home), listening.pop_first(), listening.is_empty()) {
-            (false, Some(only), true) => only.to_owned(),
-            (true | false, _, _) => home.to_owned(),
-        }
+        listening.into_iter().map(str::to_owned).collect()
     }
 
     /// The schedules of the newest versions.

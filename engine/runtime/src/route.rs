@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use tenure_definition::canonical::canonical;
 use tenure_definition::expression::Scope;
+use tenure_definition::matcher::Matcher;
 use tenure_definition::plan::EventFilter;
 use tenure_definition::{Plan, TaskId, TaskKind};
 use tenure_machine::CloudEvent;
@@ -30,7 +31,15 @@ pub(crate) struct Routes {
 struct Shape {
     /// Event types of the filters with this shape; `None` fits any.
     types: BTreeSet<Option<String>>,
-    /// A plan with such a filter, and where.
+    /// The filters among them whose type is no constant: they say themselves which types may fit.
+    loose: Vec<Place>,
+    /// One filter with this shape.
+    place: Place,
+}
+
+/// Where a filter stands.
+#[derive(Debug, Clone)]
+struct Place {
     plan: Arc<Plan>,
     task: TaskId,
     filter: usize,
@@ -51,23 +60,28 @@ impl Routes {
                     );
                     return;
                 }
+                let place = Place { plan: Arc::clone(plan), task: task.id, filter: index };
                 let shape = self.shapes.entry(key).or_insert_with(|| Shape {
                     types: BTreeSet::new(),
-                    plan: Arc::clone(plan),
-                    task: task.id,
-                    filter: index,
+                    loose: Vec::new(),
+                    place: place.clone(),
                 });
                 shape.types.insert(filter.event_type.clone());
+                if filter.event_type.is_none() {
+                    shape.loose.push(place);
+                }
             }
         }
     }
 
-    /// The namespaces whose definitions name this event type in a filter.
+    /// The namespaces whose definitions have a filter that an event of this type may fit.
     pub(crate) fn namespaces(&self, event_type: &str) -> BTreeSet<&str> {
-        let named = |shape: &Shape| {
-            shape.types.iter().flatten().any(|listened_to| listened_to == event_type)
+        let wanted = Some(event_type.to_owned());
+        let text = Value::String(event_type.to_owned());
+        let listens = |shape: &Shape| {
+            shape.types.contains(&wanted) || shape.loose.iter().any(|place| place.may_fit(&text))
         };
-        let of_type = self.shapes.iter().filter(|(_, shape)| named(shape));
+        let of_type = self.shapes.iter().filter(|(_, shape)| listens(shape));
         of_type.map(|((namespace, _), _)| namespace.as_str()).collect()
     }
 
@@ -92,7 +106,7 @@ impl Routes {
 
 impl Shape {
     fn value(&self, envelope: &Value) -> Option<String> {
-        let filter = *filters(&self.plan.task(self.task).kind).get(self.filter)?;
+        let filter = self.place.filter()?;
         let values = filter
             .correlate
             .iter()
@@ -100,6 +114,25 @@ impl Shape {
             .collect::<Result<Vec<_>, _>>()
             .ok()?;
         Some(canonical(&Value::Array(values)))
+    }
+}
+
+impl Place {
+    fn filter(&self) -> Option<&EventFilter> {
+        filters(&self.plan.task(self.task).kind).get(self.filter).copied()
+    }
+
+    /// Whether an event of this type may fit: what an expression says is only known when it is there.
+    fn may_fit(&self, event_type: &Value) -> bool {
+        let fits = |matcher: &Matcher| match matcher {
+            Matcher::Computed(_) => true,
+            Matcher::Equal(_) | Matcher::Pattern(_) | Matcher::Fields(_) | Matcher::Items(_) => {
+                matcher.fits(event_type, &Nothing)
+            }
+        };
+        self.filter().is_some_and(|filter| {
+            filter.with.iter().all(|(name, matcher)| name != "type" || fits(matcher))
+        })
     }
 }
 

@@ -1,9 +1,14 @@
-//! Secrets: the machine only ever sees a marker; the value takes its place on the way out.
+//! Secrets: the machine only ever sees a marker; the value takes its place on the way out, and is masked
+//! in what comes back.
 
-use std::collections::BTreeMap;
+mod mask;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use tenure_machine::secret::{CLOSE, OPEN};
+
+pub(crate) use mask::Mask;
 
 /// What follows the opening character of a marker.
 const KIND: &str = "secret:";
@@ -23,34 +28,50 @@ impl Secrets {
         Self(values)
     }
 
-    /// Puts the values in place of all markers of a request, in keys as well.
+    /// Puts the values in place of all markers of a request, in keys as well. The mask knows the values
+    /// that were put there.
     ///
     /// # Errors
     /// The name of the secret that has no value here.
-    pub(crate) fn fill(&self, value: &Value) -> Result<Value, String> {
+    pub(crate) fn fill(&self, request: &Value) -> Result<(Value, Mask), String> {
+        let mut used = BTreeSet::new();
+        let filled = self.fill_value(request, &mut used)?;
+        Ok((filled, Mask::new(used)))
+    }
+
+    fn fill_value<'s>(
+        &'s self,
+        value: &Value,
+        used: &mut BTreeSet<&'s str>,
+    ) -> Result<Value, String> {
         Ok(match value {
             Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
-            Value::String(text) => Value::String(self.fill_text(text)?),
+            Value::String(text) => Value::String(self.fill_text(text, used)?),
             Value::Array(items) => {
-                Value::Array(items.iter().map(|item| self.fill(item)).collect::<Result<_, _>>()?)
+                let items = items.iter().map(|item| self.fill_value(item, used));
+                Value::Array(items.collect::<Result<_, _>>()?)
             }
             Value::Object(fields) => Value::Object(
                 fields
                     .iter()
-                    .map(|(name, field)| Ok((self.fill_text(name)?, self.fill(field)?)))
+                    .map(|(name, field)| {
+                        Ok((self.fill_text(name, used)?, self.fill_value(field, used)?))
+                    })
                     .collect::<Result<_, String>>()?,
             ),
         })
     }
 
-    fn fill_text(&self, text: &str) -> Result<String, String> {
+    fn fill_text<'s>(&'s self, text: &str, used: &mut BTreeSet<&'s str>) -> Result<String, String> {
         let mut filled = String::with_capacity(text.len());
         let mut rest = text;
         while let Some((before, after)) = rest.split_once(OPEN) {
             filled.push_str(before);
             match after.strip_prefix(KIND).and_then(|after| after.split_once(CLOSE)) {
                 Some((name, after)) => {
-                    filled.push_str(self.0.get(name).ok_or_else(|| name.to_owned())?);
+                    let value = self.0.get(name).ok_or_else(|| name.to_owned())?;
+                    used.insert(value);
+                    filled.push_str(value);
                     rest = after;
                 }
                 None => {
@@ -72,7 +93,8 @@ mod tests {
 
     fn check(request: &Value, expected: Result<Value, &str>) {
         let secrets = Secrets::new(BTreeMap::from([("token".to_owned(), "s3cret".to_owned())]));
-        assert_eq!(secrets.fill(request), expected.map_err(str::to_owned));
+        let filled = secrets.fill(request).map(|(filled, _)| filled);
+        assert_eq!(filled, expected.map_err(str::to_owned));
     }
 
     #[test]

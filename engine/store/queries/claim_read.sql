@@ -3,7 +3,7 @@ select
     c.instance_id,
     coalesce(s.status in ('pending', 'live'), false) as "lives!"
 from business_key_claim c
-left join instance_state s on s.bucket = c.bucket and s.id = c.instance_id
+left join instance_state s on s.bucket = c.instance_bucket and s.id = c.instance_id
 where c.bucket = $1
     and c.namespace = $2
     and c.definition = $3

@@ -8,7 +8,7 @@ where c.bucket = $1
     and not exists (
         select
         from instance_state s
-        where s.bucket = c.bucket
+        where s.bucket = c.instance_bucket
             and s.id = c.instance_id
             and s.status in ('pending', 'live')
     )

@@ -1,5 +1,6 @@
 -- Live instances without a reason to live: no call out, timer, open wait, incident, mail, command on
--- its way, no place in a line behind the holder of a lock, and no child that runs or still has to tell of its end. No lock.
+-- its way, no place in a line behind the holder of a lock who lives or still has to let it go, and no child that
+-- runs or still has to tell of its end. No lock.
 select
     i.id,
     i.definition,
@@ -44,6 +45,21 @@ where s.status in ('pending', 'live')
                 where h.bucket = l.bucket
                     and h.name = l.name
                     and h.held
+                    and (
+                        exists (
+                            select
+                            from instance_state hs
+                            where hs.bucket = h.instance_bucket
+                                and hs.id = h.instance_id
+                                and hs.status in ('pending', 'live')
+                        )
+                        or exists (
+                            select
+                            from outbox o
+                            where o.bucket = h.instance_bucket
+                                and o.instance_id = h.instance_id
+                        )
+                    )
             )
     )
     and not (

@@ -1,4 +1,4 @@
--- The children of an instance, oldest first. They live in buckets of their own. No lock.
+-- The children of an instance, oldest first. No lock.
 select c.id
 from instance c
 where c.parent_id = $1

@@ -1,12 +1,12 @@
 -- Start key, instance and first mail in one statement: the key's unique index decides, and the rest
 -- selects from its row. A concurrent start with this key waits here for the winner's commit.
--- Where a business key allows one live instance ($19), its claim must be won first; a claim that was won
--- by a start whose key was then used before is void, and replaced by the next one.
+-- Where a business key allows one live instance ($19), its claim must be won first, in the bucket of that key
+-- ($20); a claim that was won by a start whose key was then used before is void, and replaced by the next one.
 with claimed as (
     insert into business_key_claim (
-        bucket, namespace, definition, business_key, instance_id, claimed_at
+        bucket, namespace, definition, business_key, instance_id, instance_bucket, claimed_at
     )
-    select $8::int, $2, $3, $11, $6, $7
+    select $20::int, $2, $3, $11, $6, $8::int, $7
     where $19::boolean
         and not exists (
             select

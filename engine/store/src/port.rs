@@ -187,7 +187,7 @@ pub struct OutboxRow {
     pub instance: InstanceId,
     /// Unique within the instance: revision and position of the command.
     pub ordinal: i64,
-    /// The command (`StartChild`, `CancelChild`, `TellParent` or `Emit`).
+    /// The command (`StartChild`, `CancelChild`, `TellParent`, `Emit`, `AcquireLock` or `ReleaseLock`).
     pub command: tenure_machine::Command,
 }
 
@@ -359,6 +359,9 @@ pub trait Store: std::fmt::Debug + Send + Sync {
     /// instance that has ended gets none; one that does not exist yet finds its mail when it starts.
     async fn post(&self, mail: &[Mail], at: Timestamp) -> Result<()>;
 
+    /// Whether this mail waits to be consumed.
+    async fn posted(&self, instance: InstanceId, mail: Uuid) -> Result<bool>;
+
     /// Unconsumed mail of these buckets, oldest first, without the ids in `known`.
     async fn mail(&self, buckets: &[Bucket], known: &[Uuid], limit: i64) -> Result<Vec<Mail>>;
 
@@ -404,9 +407,10 @@ pub trait Store: std::fmt::Debug + Send + Sync {
         limit: i64,
     ) -> Result<Vec<Stored>>;
 
-    /// Stands in line for a lock. Who is first, and nobody holds it, gets
+    /// Stands in line for a lock, as the outbox row `ordinal` of the instance asks for: once that row is
+    /// settled, or the instance has ended, this changes nothing. Who is first, and nobody holds it, gets
     /// [`tenure_machine::Event::LockGranted`] as mail.
-    async fn acquire_lock(&self, place: &LockPlace, at: Timestamp) -> Result<()>;
+    async fn acquire_lock(&self, place: &LockPlace, ordinal: i64, at: Timestamp) -> Result<()>;
 
     /// Leaves the line, or lets the lock go: the next in line gets it, with its mail.
     async fn release_lock(&self, place: &LockPlace, at: Timestamp) -> Result<()>;

@@ -207,6 +207,10 @@ impl Store for Postgres {
         mailbox::post(self, mail, at).await
     }
 
+    async fn posted(&self, instance: InstanceId, mail: Uuid) -> Result<bool> {
+        mailbox::posted(self, instance, mail).await
+    }
+
     async fn mail(&self, buckets: &[Bucket], known: &[Uuid], limit: i64) -> Result<Vec<Mail>> {
         mailbox::mail(self, buckets, known, limit).await
     }
@@ -238,8 +242,8 @@ impl Store for Postgres {
         read::find(self, namespace, attribute, before, limit).await
     }
 
-    async fn acquire_lock(&self, place: &LockPlace, at: Timestamp) -> Result<()> {
-        lock::acquire(self, place, at).await
+    async fn acquire_lock(&self, place: &LockPlace, ordinal: i64, at: Timestamp) -> Result<()> {
+        lock::acquire(self, place, ordinal, at).await
     }
 
     async fn release_lock(&self, place: &LockPlace, at: Timestamp) -> Result<()> {

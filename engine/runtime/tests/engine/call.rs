@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use tenure_adapter::{Outcome, Reason};
+use tenure_adapter::{DeclineClass, Outcome, Problem, Reason};
 use tenure_machine::Status;
 use tokio::sync::Notify;
 
@@ -171,6 +171,60 @@ async fn a_secret_reaches_the_vendor_and_no_record() {
     assert!(record.contains("secret:token"), "the intent holds the marker");
     assert!(!record.contains(SECRET));
     assert!(!format!("{:?}", bench.config).contains(SECRET));
+    bench.close(&engine).await;
+}
+
+#[tokio::test]
+async fn a_secret_that_the_vendor_repeats_reached_journal_errors_and_api() {
+    const SECRET: &str = "canary/5f0c 1d";
+    let mut bench = Bench::new().await;
+    bench.config.secrets.insert("token".to_owned(), SECRET.to_owned());
+    let engine = bench.engine().await;
+    for function in ["keyed", "lookup"] {
+        let definition = format!(
+            "use: {{ secrets: [token] }}\ndo: [ {{ c: {{ call: 'bank.{function}:1.0.0@default', \
+             with: {{ auth: '${{ $secrets.token }}' }} }} }} ]"
+        );
+        register(&engine, function, &definition).await;
+    }
+    let words =
+        "GET https://bank.example/canary%2F5f0c%201d?t=canary/5f0c+1d said \"canary/5f0c 1d\"";
+    let detail = || words.to_owned();
+    let mut error = Problem::standard("communication", 404, "Not Found", words);
+    error.data = Some(json!({ "body": { SECRET: words } }));
+    for (function, turn) in [
+        // It echoes what it was given, and is asked for it again.
+        ("keyed", None),
+        ("lookup", Some(Turn::ActAndHang)),
+        ("keyed", Some(Turn::Answer(Outcome::Failed { error }))),
+        (
+            "keyed",
+            Some(Turn::Answer(Outcome::Rejected {
+                reason: Reason::Invalid,
+                detail: detail(),
+                retry_after_ms: None,
+            })),
+        ),
+        (
+            "keyed",
+            Some(Turn::Answer(Outcome::Declined {
+                class: DeclineClass::Hard,
+                code: detail(),
+                detail: detail(),
+            })),
+        ),
+        ("keyed", Some(Turn::Answer(Outcome::NotSent { detail: detail() }))),
+        ("keyed", Some(Turn::Answer(Outcome::Unknown { detail: detail() }))),
+    ] {
+        let what = format!("{function} {turn:?}");
+        turn.into_iter().for_each(|turn| bench.vendor.next(turn));
+        let id = start(&engine, function, json!({})).await;
+        end(&engine, id).await;
+        let stored = engine.instance(id).await.unwrap().unwrap();
+        let record = format!("{:?}{stored:?}", journal(&engine, id).await);
+        assert!(record.contains("[secret]"), "{what}: {record}");
+        assert!(!record.contains("canary"), "{what}: {record}");
+    }
     bench.close(&engine).await;
 }
 

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 use tenure_definition::Source;
-use tenure_machine::InstanceId;
+use tenure_machine::{InstanceId, Status};
 use tenure_runtime::engine::{Engine, Error, Handling};
 
-use crate::kit::{Bench, end, event, output, start, until_fact};
+use crate::kit::{Bench, end, event, journal, output, start, until_fact};
 
 async fn register(engine: &Engine, name: &str, metadata: &str, rest: &str) {
     let text = format!(
@@ -115,6 +115,45 @@ async fn a_policy_says_what_a_second_start_of_a_business_key_meets() {
         }
         stop("e1").await.unwrap();
         output(&engine, other).await;
+        bench.close(&engine).await;
+    }
+}
+
+#[tokio::test]
+async fn a_child_holds_its_business_key_against_starts_from_outside() {
+    for policy in ["reject", "return-existing"] {
+        let bench = Bench::new().await;
+        let engine = bench.engine().await;
+        let metadata = format!("{{ businessKey: {{ key: '${{ .id }}', policy: {policy} }} }}");
+        register(&engine, "one", &metadata, LISTEN).await;
+        let run = "do: [ { c: { run: { workflow: { namespace: test, name: one, version: latest, \
+                   input: { id: '${ .id }' } } } } } ]";
+        register(&engine, "parent", "{}", run).await;
+        let parent = start(&engine, "parent", json!({ "id": "S-1" })).await;
+        until_fact(&engine, parent, "child_started").await;
+        let entries = journal(&engine, parent).await;
+        let started = entries.iter().find(|entry| entry["fact"] == "child_started").unwrap();
+        let child: InstanceId = serde_json::from_value(started["child"].clone()).unwrap();
+        until_fact(&engine, child, "wait_opened").await;
+        match (policy, again(&engine, json!({ "id": "S-1", "n": 2 })).await) {
+            ("reject", Err(Error::BusinessKeyTaken(by))) => assert_eq!(by, child),
+            ("return-existing", Ok(id)) => assert_eq!(id, child),
+            (policy, second) => panic!("{policy}: {second:?}"),
+        }
+        // The other way round: the child is refused, and its parent hears of it.
+        let outside = start(&engine, "one", json!({ "id": "S-2" })).await;
+        until_fact(&engine, outside, "wait_opened").await;
+        let other = start(&engine, "parent", json!({ "id": "S-2" })).await;
+        let status = end(&engine, other).await;
+        let Status::Faulted { error, .. } = status else { panic!("not faulted: {status:?}") };
+        assert_eq!(error.status, 409);
+        for (id, parent) in [(child, Some(parent)), (outside, None)] {
+            engine.cancel(id, "done").await.unwrap();
+            end(&engine, id).await;
+            if let Some(parent) = parent {
+                end(&engine, parent).await;
+            }
+        }
         bench.close(&engine).await;
     }
 }

@@ -169,8 +169,13 @@ impl Bench {
 
 /// Registers a definition of namespace `test`, version 1.0.0.
 pub(crate) async fn register(engine: &Engine, name: &str, rest: &str) {
+    register_in(engine, "test", name, rest).await;
+}
+
+/// The same, of another namespace.
+pub(crate) async fn register_in(engine: &Engine, namespace: &str, name: &str, rest: &str) {
     let text = format!(
-        "document: {{ dsl: 1.0.3, namespace: test, name: {name}, version: 1.0.0 }}\n{rest}"
+        "document: {{ dsl: 1.0.3, namespace: {namespace}, name: {name}, version: 1.0.0 }}\n{rest}"
     );
     let source = Source { name: format!("{name}.yaml"), text };
     engine.register(source).await.unwrap();

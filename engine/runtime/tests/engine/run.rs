@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde_json::json;
+use tenure_adapter::Problem;
 use tenure_definition::Source;
-use tenure_machine::Status;
+use tenure_machine::bucket::Bucket;
+use tenure_machine::{ChildResult, Event, Instance, InstanceId, Start, Status, Step, step};
 use tenure_runtime::engine::Error;
-use tenure_store::port::Registered;
+use tenure_store::port::{Checkpoint, Committed, Mail, NewInstance, Registered, Started};
+use uuid::Uuid;
 
 use crate::kit::{Bench, PATIENCE, end, journal, output, register, start, until_fact};
 
@@ -150,12 +153,72 @@ async fn a_child_that_cannot_start_is_the_parents_error() {
     bench.close(&engine).await;
 }
 
+/// The name space of the ids of mail that the outbox posts: changing it makes letters come twice.
+const MAIL_SPACE: Uuid = Uuid::from_u128(0x1d9f_3a52_70c4_5b0e_8f6a_2b7d_94e1_c358);
+
+#[tokio::test]
+async fn a_refused_child_started_after_its_parent_was_told() {
+    for heard in [false, true] {
+        let bench = Bench::new().await;
+        let first = bench.engine().await;
+        register(&first, "child", SET).await;
+        register(&first, "parent", PARENT).await;
+        let plan = first.plan("parent", None).await.unwrap();
+        first.shutdown().await.unwrap();
+
+        // A node refused the child, told its parent, and died before it could forget the command.
+        // By now the child would be admitted.
+        let (store, at) = (&bench.store, bench.store.clock().await.unwrap());
+        let id = InstanceId::new(Bucket::of("test", "P-1"), at, [7; 8]);
+        let (input, start_key) = (json!({ "n": 4 }), Some("P-1".to_owned()));
+        let start = Start { id, business_key: None, start_key, input, parent: None, at };
+        let instance = start.into_instance(&plan);
+        let new = NewInstance { instance, fingerprint: "f".to_owned(), claims_key: false };
+        assert_eq!(store.start(&new, at).await.unwrap(), Started::New);
+        let lease = store.lease(bench.config.node, 3_000, true).await.unwrap();
+        let commit = async |instance: &Instance, event: &Event| {
+            let Step::Moved(transition) = step(&plan, instance, event, at) else { panic!("stale") };
+            let mail = store.mail(&lease.buckets, &[], 10).await.unwrap();
+            let consumed = mail.into_iter().map(|mail| mail.id).collect();
+            let next = transition.instance.clone();
+            let checkpoint = Checkpoint { transition: *transition, consumed, at };
+            let committed = store.checkpoint(lease.fence, &[checkpoint]).await.unwrap();
+            assert_eq!(committed, [Committed::Yes]);
+            next
+        };
+        let parent = commit(&new.instance, &Event::Started).await;
+        let child = parent.open_children().next().unwrap();
+        let error = Problem::configuration("refused, on purpose");
+        let event = Event::ChildEnded { child, result: ChildResult::Faulted { error } };
+        let told = Uuid::new_v5(&MAIL_SPACE, format!("{child}/ended/0").as_bytes());
+        let mail = Mail { id: told, instance: id, event: event.clone() };
+        store.post(&[mail], at).await.unwrap();
+        if heard {
+            commit(&parent, &event).await;
+        }
+        store.release(lease.fence).await.unwrap();
+
+        let second = bench.engine().await;
+        let Status::Faulted { error, .. } = end(&second, id).await else { panic!("not faulted") };
+        assert_eq!(error.detail.as_deref(), Some("refused, on purpose"));
+        let all: Vec<_> = (0..1024).map(Bucket).collect();
+        let forgotten = async {
+            while !store.outbox(&all, 10).await.unwrap().is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, forgotten).await.expect("the command is forgotten");
+        assert!(store.children(id).await.unwrap().is_empty(), "heard: {heard}");
+        bench.close(&second).await;
+    }
+}
+
 #[tokio::test]
 async fn a_child_is_cancelled_with_its_parents_task() {
     let bench = Bench::new().await;
     let engine = bench.engine().await;
     register(&engine, "child", "do: [ { w: { wait: { hours: 1 } } } ]").await;
-    let parent = PARENT.replace("} } } }", "} } }, timeout: { after: { milliseconds: 300 } } }");
+    let parent = PARENT.replace("} } } }", "} } }, timeout: { after: { seconds: 2 } } }");
     register(&engine, "parent", &parent).await;
     let id = start(&engine, "parent", json!({ "n": 4 })).await;
     let Status::Faulted { error, .. } = end(&engine, id).await else { panic!("not faulted") };

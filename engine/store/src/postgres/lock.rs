@@ -15,7 +15,12 @@ use crate::sqlstate::{is_unique_violation, with_retry};
 const MEETINGS_MAX: usize = 8;
 
 /// See [`crate::Store::acquire_lock`].
-pub(super) async fn acquire(store: &Postgres, place: &LockPlace, at: Timestamp) -> Result<()> {
+pub(super) async fn acquire(
+    store: &Postgres,
+    place: &LockPlace,
+    ordinal: i64,
+    at: Timestamp,
+) -> Result<()> {
     const VERB: &str = "acquire_lock";
     let LockPlace { name, instance, lock } = place;
     let body = serde_json::to_string(&Event::LockGranted { lock: *lock, name: name.clone() })
@@ -26,12 +31,13 @@ pub(super) async fn acquire(store: &Postgres, place: &LockPlace, at: Timestamp) 
             "queries/lock_enter.sql",
             bucket(name),
             name,
+            instance.bucket().as_i32(),
             instance.0,
             lock.0,
-            instance.bucket().as_i32(),
             mail_id,
             body,
             at.to_sqlx() as jiff_sqlx::Timestamp,
+            ordinal,
         )
         .execute(&store.pool)
         .await
@@ -53,9 +59,11 @@ pub(super) async fn release(store: &Postgres, place: &LockPlace, at: Timestamp) 
     grant(store, VERB, name, at).await
 }
 
-/// Gives a free lock to the first in line. When two grant at once, the other has done it.
+/// Gives a free lock to the first in line, after those were sent away who ended and will never let go. When
+/// two grant at once, the other has done it.
 async fn grant(store: &Postgres, verb: &'static str, name: &str, at: Timestamp) -> Result<()> {
     with_retry(verb, || async {
+        sqlx::query_file!("queries/lock_void.sql", bucket(name), name).execute(&store.pool).await?;
         for _ in 0..MEETINGS_MAX {
             let granted = sqlx::query_file!(
                 "queries/lock_grant.sql",

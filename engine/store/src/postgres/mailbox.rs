@@ -38,6 +38,17 @@ pub(super) async fn post(store: &Postgres, mail: &[Mail], at: Timestamp) -> Resu
     Ok(())
 }
 
+/// See [`crate::Store::posted`].
+pub(super) async fn posted(store: &Postgres, instance: InstanceId, mail: Uuid) -> Result<bool> {
+    with_retry("posted", || async {
+        let bucket = instance.bucket().as_i32();
+        sqlx::query_file_scalar!("queries/mail_exists.sql", bucket, instance.0, mail)
+            .fetch_one(&store.pool)
+            .await
+    })
+    .await
+}
+
 /// See [`crate::Store::mail`].
 pub(super) async fn mail(
     store: &Postgres,

@@ -119,6 +119,7 @@ async fn insert(store: &Postgres, new: &NewInstance, at: Timestamp) -> Result<bo
             state,
             body,
             new.claims_key,
+            claim_bucket(new),
         )
         .execute(&store.pool)
         .await
@@ -160,7 +161,7 @@ async fn existing(store: &Postgres, new: &NewInstance) -> Result<Option<Started>
 /// The live instance that has the business key. A void claim is removed on the way.
 async fn claimant(store: &Postgres, new: &NewInstance) -> Result<Option<InstanceId>> {
     let identity = &new.instance.identity;
-    let bucket = new.instance.id.bucket().as_i32();
+    let bucket = claim_bucket(new);
     with_retry(VERB, || async {
         let row = sqlx::query_file!(
             "queries/claim_read.sql",
@@ -188,6 +189,13 @@ async fn claimant(store: &Postgres, new: &NewInstance) -> Result<Option<Instance
         Ok(None)
     })
     .await
+}
+
+/// The bucket of the business key's claim. Not that of the instance: a child lives where its parent does,
+/// and a start from outside looks for the same claim.
+fn claim_bucket(new: &NewInstance) -> i32 {
+    let identity = &new.instance.identity;
+    Bucket::of(&identity.namespace, &identity.business_key).as_i32()
 }
 
 /// The bucket of the start key, which need not be that of the instance.

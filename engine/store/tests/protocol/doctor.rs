@@ -65,7 +65,7 @@ async fn a_parent_lives_by_its_child_until_it_is_told() {
     assert!(orphans(&world).await.is_empty(), "the command is on its way");
 
     world.store.start(&child, world.at).await.unwrap();
-    settle_all(&world).await;
+    world.settle_all().await;
     assert!(orphans(&world).await.is_empty(), "the child runs");
 
     let mut end = ended(&child.instance, world.at);
@@ -74,14 +74,8 @@ async fn a_parent_lives_by_its_child_until_it_is_told() {
     assert_eq!(world.commit(end).await, Committed::Yes);
     assert!(orphans(&world).await.is_empty(), "the child has to tell of its end");
 
-    settle_all(&world).await;
+    world.settle_all().await;
     assert_eq!(orphans(&world).await, [parent.id], "told, but no mail was posted");
-}
-
-async fn settle_all(world: &World) {
-    let rows = world.store.outbox(&kit::all_buckets(), 100).await.unwrap();
-    let rows: Vec<_> = rows.into_iter().map(|row| (row.instance, row.ordinal)).collect();
-    world.store.settle_outbox(&rows).await.unwrap();
 }
 
 #[tokio::test]

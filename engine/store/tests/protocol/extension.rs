@@ -3,15 +3,46 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
+use tenure_machine::bucket::Bucket;
 use tenure_machine::instance::Activity;
-use tenure_machine::{Command, Event, InstanceId, LockId, Status};
+use tenure_machine::{Command, Event, Instance, InstanceId, LockId, Status};
 use tenure_store::Store as _;
 use tenure_store::port::{Committed, LockPlace, Started};
+use uuid::Uuid;
 
 use crate::kit::{self, World, ended, moved, pending};
 
-fn place(instance: InstanceId, lock: i64) -> LockPlace {
-    LockPlace { name: "test/L".to_owned(), instance, lock: LockId(lock) }
+const LOCK: &str = "test/L";
+
+fn place(instance: InstanceId) -> LockPlace {
+    LockPlace { name: LOCK.to_owned(), instance, lock: LockId(1) }
+}
+
+/// The instance has asked for the lock: its command is on the way, under this ordinal.
+async fn asked(world: &World, instance: &Instance) -> (Instance, i64) {
+    let mut next = moved(instance, Status::Live, world.at);
+    next.transition.commands =
+        vec![Command::AcquireLock { lock: LockId(1), name: LOCK.to_owned() }];
+    let instance = next.transition.instance.clone();
+    assert_eq!(world.commit(next).await, Committed::Yes);
+    let rows = world.store.outbox(&kit::all_buckets(), 1_000).await.unwrap();
+    let row = rows.into_iter().rfind(|row| row.instance == instance.id).unwrap();
+    (instance, row.ordinal)
+}
+
+/// A fresh instance stands in line, and its command is still there.
+async fn in_line(world: &World, key: &str, seconds: i64) -> (Instance, i64) {
+    let (instance, ordinal) = asked(world, &world.started(key).await).await;
+    let at = kit::soon(world.at, seconds);
+    world.store.acquire_lock(&place(instance.id), ordinal, at).await.unwrap();
+    (instance, ordinal)
+}
+
+/// The instance ends, with the command that lets its lock go.
+async fn dies(world: &World, instance: &Instance) {
+    let mut end = ended(instance, world.at);
+    end.transition.commands = vec![Command::ReleaseLock { lock: LockId(1), name: LOCK.to_owned() }];
+    assert_eq!(world.commit(end).await, Committed::Yes);
 }
 
 /// Who was told that a lock is theirs, in order of the instances given.
@@ -28,18 +59,17 @@ async fn a_lock_has_one_holder_and_its_line_is_in_order() {
     let world = World::new().await;
     let mut ids = Vec::new();
     for (number, key) in (0_i64..).zip(["a", "b", "c"]) {
-        let id = world.started(key).await.id;
-        let at = kit::soon(world.at, number);
-        world.store.acquire_lock(&place(id, 1), at).await.unwrap();
-        world.store.acquire_lock(&place(id, 1), kit::soon(at, 60)).await.unwrap();
+        let (Instance { id, .. }, ordinal) = in_line(&world, key, number).await;
+        let later = kit::soon(world.at, number + 60);
+        world.store.acquire_lock(&place(id), ordinal, later).await.unwrap();
         ids.push(id);
     }
     assert_eq!(granted(&world, &ids).await, [0], "repeating keeps the place and grants nothing");
     // The second one gives up while it waits.
-    world.store.release_lock(&place(ids[1], 1), world.at).await.unwrap();
+    world.store.release_lock(&place(ids[1]), world.at).await.unwrap();
     assert_eq!(granted(&world, &ids).await, [0]);
-    world.store.release_lock(&place(ids[0], 1), world.at).await.unwrap();
-    world.store.release_lock(&place(ids[0], 1), world.at).await.unwrap();
+    world.store.release_lock(&place(ids[0]), world.at).await.unwrap();
+    world.store.release_lock(&place(ids[0]), world.at).await.unwrap();
     assert_eq!(granted(&world, &ids).await, [0, 2]);
     assert_eq!(world.count("select count(*) from lock_line").await, 1);
 }
@@ -47,16 +77,18 @@ async fn a_lock_has_one_holder_and_its_line_is_in_order() {
 #[tokio::test]
 async fn one_of_many_that_come_at_once_gets_the_lock() {
     let world = World::new().await;
-    let mut ids = Vec::new();
+    let (mut ids, mut asking) = (Vec::new(), Vec::new());
     for key in 0..12 {
-        ids.push(world.started(&format!("k{key}")).await.id);
+        let (instance, ordinal) = asked(&world, &world.started(&format!("k{key}")).await).await;
+        asking.push((instance.id, ordinal));
+        ids.push(instance.id);
     }
-    let asked = ids.iter().map(|id| {
-        let (store, place, at) = (world.store.clone(), place(*id, 1), world.at);
-        tokio::spawn(async move { store.acquire_lock(&place, at).await })
+    let entered = asking.into_iter().map(|(id, ordinal)| {
+        let (store, place, at) = (world.store.clone(), place(id), world.at);
+        tokio::spawn(async move { store.acquire_lock(&place, ordinal, at).await })
     });
-    for asked in asked.collect::<Vec<_>>() {
-        asked.await.unwrap().unwrap();
+    for entered in entered.collect::<Vec<_>>() {
+        entered.await.unwrap().unwrap();
     }
     for left in (1..=ids.len()).rev() {
         let held = world.count("select count(*) from lock_line where held").await;
@@ -66,7 +98,7 @@ async fn one_of_many_that_come_at_once_gets_the_lock() {
         let holder = world.count("select lock from lock_line where held").await;
         assert_eq!(holder, 1);
         for index in holders {
-            world.store.release_lock(&place(ids[index], 1), world.at).await.unwrap();
+            world.store.release_lock(&place(ids[index]), world.at).await.unwrap();
         }
     }
     assert_eq!(world.count("select count(*) from lock_line").await, 0);
@@ -81,10 +113,13 @@ async fn who_stands_in_line_lives_by_the_holder_only() {
         let mut next = moved(&instance, Status::Live, world.at);
         kit::push(&mut next, Activity::Locking);
         next.consumed = world.mail_of(instance.id).await;
+        let instance = next.transition.instance.clone();
         assert_eq!(world.commit(next).await, Committed::Yes);
-        world.store.acquire_lock(&place(instance.id, 1), world.at).await.unwrap();
+        let (_, ordinal) = asked(&world, &instance).await;
+        world.store.acquire_lock(&place(instance.id), ordinal, world.at).await.unwrap();
         ids.push(instance.id);
     }
+    world.settle_all().await;
     assert_eq!(world.store.doctor().await.unwrap(), [], "one has mail, one stands behind it");
     world.meddle("delete from mail; delete from lock_line where held").await;
     let mut stuck: Vec<_> =
@@ -97,14 +132,56 @@ async fn who_stands_in_line_lives_by_the_holder_only() {
 #[tokio::test]
 async fn a_lock_is_not_granted_to_the_dead() {
     let world = World::new().await;
-    let dead = world.started("dead").await;
-    assert_eq!(world.commit(ended(&dead, world.at)).await, Committed::Yes);
-    world.store.acquire_lock(&place(dead.id, 1), world.at).await.unwrap();
+    let (holder, _) = in_line(&world, "holder", 0).await;
+    let (dead, ordinal) = in_line(&world, "dead", 1).await;
+    let (next, _) = in_line(&world, "next", 2).await;
+    dies(&world, &dead).await;
+    world.store.release_lock(&place(holder.id), world.at).await.unwrap();
     assert!(world.mail_of(dead.id).await.is_empty());
-    let next = world.started("next").await.id;
-    world.store.acquire_lock(&place(next, 1), world.at).await.unwrap();
-    world.store.release_lock(&place(dead.id, 1), world.at).await.unwrap();
-    assert_eq!(granted(&world, &[next]).await, [0]);
+    world.store.release_lock(&place(dead.id), world.at).await.unwrap();
+    assert_eq!(granted(&world, &[next.id]).await, [0]);
+    world.store.acquire_lock(&place(dead.id), ordinal, world.at).await.unwrap();
+    assert_eq!(world.count("select count(*) from lock_line").await, 1, "the dead ask for nothing");
+}
+
+#[tokio::test]
+async fn a_zombie_gave_a_lock_to_a_finished_instance_for_ever() {
+    for ends in [true, false] {
+        let world = World::new().await;
+        let (first, ordinal) = in_line(&world, "first", 0).await;
+        assert_eq!(granted(&world, &[first.id]).await, [0]);
+        if ends {
+            dies(&world, &first).await;
+        }
+        world.settle_all().await;
+        world.store.release_lock(&place(first.id), world.at).await.unwrap();
+        // A node that lost its buckets and does not know it carries the old command once more.
+        world.store.acquire_lock(&place(first.id), ordinal, world.at).await.unwrap();
+        assert_eq!(world.count("select count(*) from lock_line").await, 0);
+        let (next, _) = in_line(&world, "next", 1).await;
+        assert_eq!(granted(&world, &[next.id]).await, [0]);
+    }
+}
+
+#[tokio::test]
+async fn a_line_is_cleared_of_those_who_ended_and_have_nothing_left_to_send() {
+    let world = World::new().await;
+    let (holder, _) = in_line(&world, "holder", 0).await;
+    let (gone, _) = in_line(&world, "gone", 1).await;
+    let (next, _) = in_line(&world, "next", 2).await;
+    dies(&world, &holder).await;
+    dies(&world, &gone).await;
+    in_line(&world, "last", 3).await;
+    assert!(granted(&world, &[next.id]).await.is_empty(), "the holder's release is on its way");
+    // The releases were lost.
+    world.settle_all().await;
+    world.meddle("delete from mail").await;
+    let stuck: Vec<_> =
+        world.store.doctor().await.unwrap().into_iter().map(|orphan| orphan.instance).collect();
+    assert!(stuck.contains(&next.id), "a dead holder is no reason to live: {stuck:?}");
+    let (another, _) = in_line(&world, "another", 4).await;
+    assert_eq!(granted(&world, &[next.id, another.id]).await, [0]);
+    assert_eq!(world.count("select count(*) from lock_line").await, 3);
 }
 
 #[tokio::test]
@@ -137,6 +214,47 @@ async fn a_claimed_business_key_has_one_live_instance() {
         )
         .await;
     assert_eq!(world.store.start(&claim("S-1", "k4"), world.at).await.unwrap(), Started::New);
+}
+
+#[tokio::test]
+async fn a_child_and_a_start_from_outside_did_not_meet_at_their_business_key() {
+    let world = World::new().await;
+    let parent = world.started("parent").await;
+    let claim = |key: &str, start_key: &str, of: Option<&Instance>| {
+        let mut new = pending(key, world.at);
+        if let Some(parent) = of {
+            // A child lives where its parent does, whatever its key.
+            new = kit::child_of(parent.id, key, world.at);
+            let entropy = Uuid::now_v7().as_u64_pair().1.to_be_bytes();
+            new.instance.id = InstanceId::new(parent.id.bucket(), world.at, entropy);
+            assert_ne!(Bucket::of(kit::NAMESPACE, key), parent.id.bucket());
+        }
+        new.instance.identity.start_key = start_key.to_owned();
+        new.claims_key = true;
+        new
+    };
+    for (key, sides) in [("S-1", [Some(&parent), None]), ("S-2", [None, Some(&parent)])] {
+        let first = claim(key, &format!("{key}/1"), sides[0]);
+        let second = claim(key, &format!("{key}/2"), sides[1]);
+        assert_eq!(world.store.start(&first, world.at).await.unwrap(), Started::New);
+        let taken = Started::BusinessKeyTaken(first.instance.id);
+        assert_eq!(world.store.start(&second, world.at).await.unwrap(), taken, "{key}");
+        assert_eq!(world.commit(ended(&first.instance, world.at)).await, Committed::Yes);
+        assert_eq!(world.store.start(&second, world.at).await.unwrap(), Started::New, "{key}");
+    }
+}
+
+#[tokio::test]
+async fn a_mail_is_posted_until_it_is_consumed() {
+    let world = World::new().await;
+    let instance = world.started("k").await;
+    let consumed = world.mail_of(instance.id).await;
+    assert!(world.store.posted(instance.id, consumed[0]).await.unwrap());
+    assert!(!world.store.posted(instance.id, Uuid::nil()).await.unwrap());
+    let mut next = moved(&instance, Status::Live, world.at);
+    next.consumed.clone_from(&consumed);
+    assert_eq!(world.commit(next).await, Committed::Yes);
+    assert!(!world.store.posted(instance.id, consumed[0]).await.unwrap());
 }
 
 #[tokio::test]
