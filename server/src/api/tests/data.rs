@@ -10,7 +10,7 @@ document:
   version: '1.0.0'
   metadata:
     sensitive: [iban]
-    searchable: {plan: '${ $input.plan }'}
+    searchable: {plan: '${ .plan }'}
     exclusive: account-${ .account }
 do:
   - keep:
