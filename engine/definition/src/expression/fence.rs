@@ -52,12 +52,13 @@ pub(super) struct Fuel {
 }
 
 /// What a turn of a term costs. Terms within a turn are not counted one by one, so that a short
-/// expression pays little; a long one pays for its length instead.
+/// expression pays little; a long one pays for its length instead, and for the nesting it allows.
 pub(super) fn turn_cost(term: &Code<'_>) -> u64 {
-    const TERMS_PER_FUEL: u64 = 32;
+    const TERMS_PER_FUEL: u64 = 16;
+    const SQUARE_PER_FUEL: u64 = 16_384;
     let mut terms = 0_u64;
     super::program::visit(term, &mut |_| terms += 1);
-    1 + terms / TERMS_PER_FUEL
+    1 + terms / TERMS_PER_FUEL + terms * terms / SQUARE_PER_FUEL
 }
 
 impl Fuel {
@@ -297,7 +298,9 @@ pub(super) fn fence<'s>(term: Code<'s>) -> Code<'s> {
         Term::Recurse => then(term, call("__tick")),
         Term::Str(format, parts) => fence_text(format, parts),
         Term::Arr(None) => term,
-        Term::Arr(Some(items)) => then(Term::Arr(Some(fence_box(items))), call("__size")),
+        Term::Arr(Some(items)) => {
+            then(Term::Arr(Some(Box::new(fence_items(*items)))), call("__size"))
+        }
         Term::Obj(fields) if fields.is_empty() => Term::Obj(fields),
         Term::Obj(fields) => {
             // A key alone (`{a}`, `{$x}`) names its value too: leave it as it is.
@@ -332,6 +335,18 @@ pub(super) fn fence<'s>(term: Code<'s>) -> Code<'s> {
         }
         Term::Call(name, args) => fence_call(name, args),
         Term::Path(term, path) => fence_path(*term, path),
+    }
+}
+
+/// The items an array lists need no tick each: the array makes one value of them.
+fn fence_items<'s>(items: Code<'s>) -> Code<'s> {
+    match items {
+        Term::BinOp(left, BinaryOp::Comma, right) => Term::BinOp(
+            Box::new(fence_items(*left)),
+            BinaryOp::Comma,
+            Box::new(fence_items(*right)),
+        ),
+        items => fence(items),
     }
 }
 
