@@ -106,8 +106,7 @@ postgres:
 sqlx: setup ## Write the offline metadata of the checked queries (.sqlx) again, from a private database
 	@$(CARGO) sqlx --version >/dev/null 2>&1 || { \
 	    echo "make: install the tool first: cargo install sqlx-cli --no-default-features --features rustls,postgres" >&2; exit 1; }
-	@SQLX_OFFLINE=true $(CARGO) run --locked --quiet --package tenure-store --example testdb -- \
-	    run env SQLX_OFFLINE=false $(CARGO) sqlx prepare --workspace -- --all-targets
+	@CARGO="$(CARGO)" sh engine/store/prepare.sh
 
 clean-testdb: ## Stop the database that the tests share, and remove its data
 	@$(CARGO) run --locked --quiet --package tenure-store --example testdb -- stop

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use tenure_adapter::{EffectClass, Manifest, Outcome, RetryDefault};
+use tenure_adapter::{EffectClass, Manifest, Outcome, RaisedError, RetryDefault};
 
 use crate::Connection;
 use crate::http::Client;
@@ -85,6 +85,7 @@ pub(crate) fn local(name: &str, summary: &str, (input, output): (Value, Value)) 
         connection: None,
         input,
         output,
+        errors: vec![RaisedError::rejected()],
         class: EffectClass::Natural,
         money: false,
         deadline_ms: LOCAL_DEADLINE_MS,

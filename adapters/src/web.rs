@@ -89,7 +89,7 @@ impl Adapter for Web {
             manifest::OPENAPI => Box::pin(self.openapi(request)).await,
             _ => Err(unknown_function(request)),
         };
-        result.unwrap_or_else(|stopped| stopped)
+        send::bounded(result.unwrap_or_else(|stopped| stopped))
     }
 }
 

@@ -14,6 +14,7 @@ fn catalog() -> Catalog {
         connection: None,
         input: json!({"type": "object", "properties": {"sku": {"type": "string"}}}),
         output: json!({}),
+        errors: Vec::new(),
         class: EffectClass::Natural,
         money: false,
         deadline_ms: 1000,

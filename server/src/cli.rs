@@ -23,8 +23,11 @@ mod read;
 mod remote;
 mod run;
 mod schema;
+mod secrets;
 mod test;
 mod validate;
+
+pub use secrets::SecretOptions;
 
 /// Durable workflows for subscription businesses.
 #[derive(Debug, Parser)]

@@ -1,5 +1,6 @@
 //! What `tenure dev` and `tenure serve` have in common: store, engine and API.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -32,12 +33,18 @@ pub struct Pace {
     pub send_window: Duration,
 }
 
-/// The configuration of an engine.
+/// The configuration of an engine, with the values of `$secrets`.
 #[must_use]
-pub fn config(node: Uuid, namespace: &str, pace: Pace) -> Config {
+pub fn config(
+    node: Uuid,
+    namespace: &str,
+    pace: Pace,
+    secrets: BTreeMap<String, String>,
+) -> Config {
     Config {
         scan_every: pace.scan_every,
         send_window: pace.send_window,
+        secrets,
         ..Config::new(node, namespace)
     }
 }

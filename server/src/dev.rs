@@ -84,6 +84,9 @@ pub struct DevOptions {
     /// Who may use the API.
     #[command(flatten)]
     pub token: TokenOptions,
+    /// Values of `$secrets`.
+    #[command(flatten)]
+    pub secrets: cli::SecretOptions,
 }
 
 /// The doors, ours before anything slow starts.
@@ -215,7 +218,7 @@ impl Up {
         let schema_version = database.migrate(Locking::Advisory).await?;
         let settings = Settings { templates: options.templates.clone(), ..vendors.settings() };
         let node = node::of_directory(place.root())?;
-        let config = core::config(node, core::NAMESPACE, PACE);
+        let config = core::config(node, core::NAMESPACE, PACE, options.secrets.read()?);
         let store = hooks.wrap(database.connect().await?);
         let core = Core::start(store, &place.join(LICENSES), settings, config).await?;
         let sources = workflow::sources(options.workflows.as_deref())?;

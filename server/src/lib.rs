@@ -25,6 +25,7 @@ pub mod node;
 pub mod portal;
 pub mod problem;
 pub mod projection;
+pub mod redaction;
 pub mod sandbox;
 mod scratch;
 pub mod serve;

@@ -47,6 +47,7 @@ pub fn instance(stored: &Stored, around: &Surroundings<'_>) -> Value {
     map.insert("error".to_owned(), error);
     map.insert("cancel_reason".to_owned(), reason);
     map.insert("context".to_owned(), instance.context.clone());
+    map.insert("attributes".to_owned(), json!(instance.attributes));
     map.insert("waiting_for".to_owned(), Value::Array(waiting_for(instance, around)));
     let children: Vec<Value> =
         around.children.iter().take(limit::CHILDREN_MAX).map(|id| child(*id)).collect();
@@ -132,7 +133,7 @@ fn awaited_events(journal: &[JournalRow]) -> BTreeMap<&str, Vec<Awaited<'_>>> {
     events
 }
 
-/// What a live instance waits for, one line per active leaf task.
+/// What a live instance waits for, one line per active leaf task; before the first, its lock.
 fn waiting_for(instance: &Instance, around: &Surroundings<'_>) -> Vec<Value> {
     let events = awaited_events(around.journal);
     let leaf = |frame: &Frame| {
@@ -150,7 +151,12 @@ fn waiting_for(instance: &Instance, around: &Surroundings<'_>) -> Vec<Value> {
         line.insert("since".to_owned(), json!(frame.started_at));
         Some(Value::Object(line))
     };
-    instance.frames.values().filter_map(leaf).collect()
+    let lock = instance.lock.as_ref().filter(|lock| !lock.held && !instance.is_terminal());
+    let lock = lock.map(|lock| {
+        let since = instance.started_at;
+        json!({ "kind": "lock", "name": lock.name, "task": null, "since": since })
+    });
+    lock.into_iter().chain(instance.frames.values().filter_map(leaf)).collect()
 }
 
 fn waiting(

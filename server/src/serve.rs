@@ -35,6 +35,9 @@ pub struct ServeOptions {
     /// Who may use the API.
     #[command(flatten)]
     pub token: TokenOptions,
+    /// Values of `$secrets`.
+    #[command(flatten)]
+    pub secrets: cli::SecretOptions,
     /// Name of this node, stable over restarts [default: the host's name]
     #[arg(long, env = "TENURE_NODE", value_name = "NAME")]
     pub node: Option<String>,
@@ -96,12 +99,13 @@ pub async fn run(options: ServeOptions, mut hooks: Hooks) -> anyhow::Result<Exit
         Some(path) => connection::read(path)?,
         None => std::collections::BTreeMap::new(),
     };
+    let secrets = options.secrets.read()?;
     let listener = door::open(options.api, "API", "--api").await?;
     let api = core::address_of(&listener)?;
     let database = Database::open(&options.database.data_dir()).await?;
     let schema_version = database.check_schema().await?;
     let name = options.node.clone().unwrap_or_else(node::host_name);
-    let config = core::config(node::of_name(&name), &options.namespace, PACE);
+    let config = core::config(node::of_name(&name), &options.namespace, PACE, secrets);
     let settings = Settings { connections, templates: options.templates, ..Settings::default() };
     let store = hooks.wrap(database.connect().await?);
     let core = Core::start(store, &options.license_dir, settings, config).await?;

@@ -42,6 +42,7 @@ impl Home {
             reset: false,
             yes: false,
             token: tenure_server::serve::TokenOptions::default(),
+            secrets: tenure_server::cli::SecretOptions::default(),
         }
     }
 

@@ -12,9 +12,9 @@ use tenure_machine::bucket::Bucket;
 use tenure_machine::{CloudEvent, InstanceId, WaitId};
 use tenure_store::Store;
 use tenure_store::port::{
-    Checkpoint, Committed, DueTimer, Durability, Fence, Incoming, JournalRow, Lease, LockPlace,
-    Mail, NewInstance, Orphan, OutboxRow, Receipt, Registered, Result, Route, Started, Stored,
-    StoredDefinition,
+    Checkpoint, Committed, DueTimer, Durability, Fence, Firings, Incoming, JournalRow, Lease,
+    LockPlace, Mail, NewInstance, Orphan, OutboxRow, Receipt, Registered, Result, Route, Scheduled,
+    Started, Stored, StoredDefinition,
 };
 use uuid::Uuid;
 
@@ -231,6 +231,52 @@ impl Store for CrashStore {
 
     async fn journal(&self, id: InstanceId, after: i64, limit: i64) -> Result<Vec<JournalRow>> {
         self.inner.journal(id, after, limit).await
+    }
+
+    async fn firings(&self) -> Result<Vec<Firings>> {
+        self.inner.firings().await
+    }
+
+    async fn advance(&self, firings: &Firings) -> Result<bool> {
+        self.write(self.inner.advance(firings)).await
+    }
+
+    async fn follow(
+        &self,
+        schedule: &Scheduled,
+        instance: InstanceId,
+        at: Timestamp,
+    ) -> Result<()> {
+        self.write(self.inner.follow(schedule, instance, at)).await
+    }
+
+    async fn ended(
+        &self,
+        schedule: &Scheduled,
+        limit: i64,
+    ) -> Result<Vec<(InstanceId, Timestamp)>> {
+        self.inner.ended(schedule, limit).await
+    }
+
+    async fn followed(
+        &self,
+        schedule: &Scheduled,
+        instance: InstanceId,
+        at: Timestamp,
+    ) -> Result<()> {
+        self.write(self.inner.followed(schedule, instance, at)).await
+    }
+
+    async fn gather(&self, schedule: &Scheduled, event: &CloudEvent, at: Timestamp) -> Result<()> {
+        self.write(self.inner.gather(schedule, event, at)).await
+    }
+
+    async fn gathered(&self, schedule: &Scheduled, limit: i64) -> Result<Vec<CloudEvent>> {
+        self.inner.gathered(schedule, limit).await
+    }
+
+    async fn use_up(&self, schedule: &Scheduled, events: &[CloudEvent]) -> Result<()> {
+        self.write(self.inner.use_up(schedule, events)).await
     }
 
     async fn doctor(&self) -> Result<Vec<Orphan>> {

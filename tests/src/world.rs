@@ -150,8 +150,8 @@ impl<'a> World<'a> {
                 };
                 self.possible.push(Event::ChildEnded { child: start.id, result });
             }
-            Command::AcquireLock { lock, .. } => {
-                self.possible.push(Event::LockGranted { lock: *lock });
+            Command::AcquireLock { lock, name } => {
+                self.possible.push(Event::LockGranted { lock: *lock, name: name.clone() });
             }
             Command::CloseWait { .. }
             | Command::CancelChild { .. }
@@ -231,11 +231,14 @@ fn check(before: &Instance, transition: &Transition) {
         | Activity::Extended { .. }
         | Activity::Compensating { .. } => false,
     });
+    // Lateness is noted and moves nothing on.
+    let late: Vec<TimerId> =
+        after.frames.values().filter_map(|frame| frame.late).chain(after.late).collect();
     let stands_in_line = after.lock.as_ref().is_some_and(|lock| !lock.held);
     let lives = after.open_calls().next().is_some()
         || after.open_children().next().is_some()
         || after.incidents().next().is_some()
-        || !after.timers.is_empty()
+        || after.timers.keys().any(|timer| !late.contains(timer))
         || waits
         || stands_in_line;
     assert!(lives, "a live instance has a reason to live: {after:#?}");

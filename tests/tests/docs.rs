@@ -64,10 +64,10 @@ fn normal(path: &Path) -> Option<PathBuf> {
     Some(clean)
 }
 
-/// Diagnostics promise: "code; documented in docs/language.md".
+/// Diagnostics promise: "code; documented in docs/language/diagnostics.md".
 #[test]
 fn every_diagnostic_code_is_documented() {
-    let language = tree::read(Path::new("docs/language.md"));
+    let language = tree::read(Path::new("docs/language/diagnostics.md"));
     let documented = |code: &str| language.contains(&format!("`{code}`"));
     let mut codes: Vec<String> = Vec::new();
     for path in tree::files_with_extension("rs") {
@@ -83,7 +83,7 @@ fn every_diagnostic_code_is_documented() {
     codes.dedup();
     assert!(codes.len() > 5, "only {} codes found in engine/definition", codes.len());
     let missing: Vec<&String> = codes.iter().filter(|code| !documented(code)).collect();
-    assert!(missing.is_empty(), "docs/language.md does not explain {missing:?}");
+    assert!(missing.is_empty(), "docs/language/diagnostics.md does not explain {missing:?}");
 }
 
 /// Codes are the kebab-case texts of two words or more (the room has no others), and whatever is

@@ -95,7 +95,7 @@ const ROWS: &[&str] = &[
     "2.8 external resources",
 ];
 
-/// Rulings where the specification is silent or contradicts itself (docs/language.md, "Rulings").
+/// Rulings where the specification is silent or contradicts itself (docs/language/rulings.md).
 const RULINGS: &[&str] = &[
     "$context before the first export",
     "an argument where it has no value",

@@ -27,11 +27,14 @@ const FORBIDDEN: [(&str, &str); 14] = [
 const CLOCK_READERS: [&str; 2] = ["clock", "lease"];
 
 /// Tables that belong to no instance, and what they belong to.
-const GLOBAL_TABLES: [(&str, &str); 4] = [
+const GLOBAL_TABLES: [(&str, &str); 7] = [
     ("definition", "one row a version, read by every node"),
     ("node", "one row a node: its heartbeat"),
     ("node_fence", "one row a node: its epoch"),
     ("sandbox_clock", "one row a database"),
+    ("schedule_after", "a few rows a definition: whose end is followed"),
+    ("schedule_event", "events of a definition that wait for others"),
+    ("schedule_state", "one row a definition with a schedule"),
 ];
 
 fn migrations() -> Vec<(PathBuf, String)> {

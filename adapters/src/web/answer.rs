@@ -16,8 +16,6 @@ use crate::http::Answer;
 const CONTENT_DEPTH_MAX: usize = 96;
 /// Largest headers of an answer, names and values together, in bytes.
 pub(crate) const HEADERS_MAX_BYTES: usize = 64 * 1024;
-/// Part of a body in which an excerpt is masked before it is cut.
-const EXCERPT_FROM_BYTES: usize = 16 * 1024;
 /// Enough of a body to recognize an error by.
 const EXCERPT_MAX_CHARS: usize = 300;
 
@@ -138,20 +136,33 @@ pub(crate) fn retry_after_ms(answer: &Answer, now: Timestamp) -> Option<u64> {
     Some(ms.min(RETRY_AFTER_MAX_MS))
 }
 
-/// The beginning of a readable body, for people: masked before it is cut, on one line, and without
-/// characters that mean something to us.
+/// The beginning of a readable body, for people: one line, masked before it is cut. All of it is
+/// masked, because secrets get shorter by that and would pull an unmasked end into the excerpt.
 pub(crate) fn excerpt(answer: &Answer, mask: &Mask) -> String {
     if Media::of(answer) == Media::Other {
         return String::new();
     }
-    let head = answer.body.get(..EXCERPT_FROM_BYTES).unwrap_or(&answer.body);
-    let masked = mask.apply(&String::from_utf8_lossy(head));
-    let line: String = masked
-        .chars()
-        .map(|c| if c.is_control() || ('\u{E000}'..='\u{F8FF}').contains(&c) { ' ' } else { c })
-        .take(EXCERPT_MAX_CHARS)
-        .collect();
+    line(&mask.apply(&String::from_utf8_lossy(&answer.body)), EXCERPT_MAX_CHARS)
+}
+
+/// At most this many characters of a text, on one line.
+pub(crate) fn line(text: &str, max_chars: usize) -> String {
+    let line: String =
+        text.chars().map(|c| if is_plain(c) { c } else { ' ' }).take(max_chars).collect();
     line.trim().to_owned()
+}
+
+/// Not a character that breaks or reorders a line, or that means something to us (private use).
+fn is_plain(c: char) -> bool {
+    let odd = matches!(
+        c,
+        '\u{061C}'
+            | '\u{200E}'..='\u{200F}'
+            | '\u{2028}'..='\u{202E}'
+            | '\u{2066}'..='\u{2069}'
+            | '\u{E000}'..='\u{F8FF}'
+    );
+    !odd && !c.is_control()
 }
 
 #[cfg(test)]
@@ -237,5 +248,18 @@ mod tests {
         let marked = "a\n\u{E000}secret:zuora\u{E001}";
         let text = excerpt(&answer(&[("content-type", "text/plain")], marked.as_bytes()), &mask);
         assert_eq!(text, "a  secret:zuora");
+        let odd = "a\u{1b}[31m\r\nb\u{202E}c\u{2028}d\0";
+        let text = excerpt(&answer(&[("content-type", "text/plain")], odd.as_bytes()), &mask);
+        assert_eq!(text, "a [31m  b c d");
+    }
+
+    #[test]
+    fn a_secret_that_is_repeated_does_not_pull_a_part_of_itself_into_an_excerpt() {
+        let secret = "abcdefghij".repeat(100);
+        let mut mask = Mask::default();
+        mask.hide(&secret);
+        let body = secret.repeat(50);
+        let text = excerpt(&answer(&[("content-type", "text/plain")], body.as_bytes()), &mask);
+        assert_eq!(text, "***".repeat(50));
     }
 }

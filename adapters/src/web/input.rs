@@ -31,10 +31,9 @@ pub(crate) struct Form {
     /// Whether redirects are followed and statuses up to 399 are no errors.
     #[serde(default)]
     pub(crate) redirect: bool,
-    /// Whether the author declared that the request may reach the service twice.
-    #[serde(default)]
-    pub(crate) repeatable: bool,
-    /// The header that carries the effect key.
+    /// Whether twice is the same or acceptable, where the author declared the effect.
+    pub(crate) repeatable: Option<bool>,
+    /// The header that carries the effect key, where the service honors one.
     pub(crate) idempotency_header: Option<String>,
 }
 

@@ -1,7 +1,7 @@
 //! The manifests: the input is the contract with the compiler of the language.
 
 use serde_json::{Value, json};
-use tenure_adapter::{EffectClass, Manifest, RetryDefault};
+use tenure_adapter::{EffectClass, Manifest, RaisedError, RetryDefault};
 
 use crate::manifest::{local, object, text};
 
@@ -36,8 +36,19 @@ fn manifest(name: &str, summary: &str, input: Value) -> Manifest {
         deadline_ms: DEADLINE_MS,
         settle_ms: SETTLE_MS,
         retry: RETRY,
+        errors: errors(),
         ..local(name, summary, (input, json!({})))
     }
+}
+
+fn errors() -> Vec<RaisedError> {
+    vec![
+        RaisedError::standard("communication", None, "a status outside 200 to 299, as it came"),
+        RaisedError::standard("timeout", Some(408), "no answer in time, of a safe method"),
+        RaisedError::standard("authentication", Some(401), "no token was given out"),
+        RaisedError::standard("authorization", Some(403), "the token server refuses the client"),
+        RaisedError::standard("configuration", Some(400), "what cannot be sent as it is written"),
+    ]
 }
 
 fn http() -> Value {

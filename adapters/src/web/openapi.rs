@@ -11,6 +11,7 @@ mod parameter;
 
 use std::collections::BTreeMap;
 
+use reqwest::Url;
 use serde_json::{Map, Value};
 use tenure_adapter::Outcome;
 use uuid::Uuid;
@@ -43,11 +44,18 @@ pub(crate) fn outgoing(
     if let Some(accept) = operation.accept() {
         headers.push(("accept".to_owned(), accept));
     }
+    let auth = authentication.as_ref().map(Auth::read).transpose()?;
     let mut url = absolute(&format!("{}{path}", operation.server()?))
         .map_err(|_| configuration(format!("the server of the operation `{id}` is no http URI")))?;
     if !query.is_empty() {
         url.query_pairs_mut().extend_pairs(&query);
     }
-    let auth = authentication.as_ref().map(Auth::read).transpose()?;
-    Outgoing::new(operation.method.clone(), url, headers, body, auth)?.protected(&form, key)
+    let outgoing = Outgoing::new(operation.method.clone(), url, headers, body, auth)?;
+    let is_plain = |url: &Url| url.scheme() == "http";
+    if is_plain(&outgoing.url) && !is_plain(&document.url) && outgoing.has_credentials() {
+        return Err(configuration(format!(
+            "the OpenAPI document was read over https, but the server of the operation `{id}` is http: credentials are not sent there in clear; name an https server in the document"
+        )));
+    }
+    outgoing.protected(&form, key)
 }

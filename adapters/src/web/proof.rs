@@ -4,6 +4,7 @@ use reqwest::Method;
 use serde_json::json;
 use tenure_adapter::{Outcome, Problem};
 
+use super::input::Form;
 use crate::http::{Cut, Failure};
 
 /// What the method promises about a request that may have reached the service.
@@ -11,9 +12,9 @@ use crate::http::{Cut, Failure};
 pub(crate) enum Promise {
     /// Changes nothing: GET, HEAD, OPTIONS.
     Safe,
-    /// Twice is once (PUT, DELETE), or the author said that twice is acceptable.
+    /// Twice is once (PUT, DELETE), or the author said that twice is the same or acceptable.
     Repeatable,
-    /// Twice is twice: POST, PATCH.
+    /// Twice is twice: POST, PATCH, and what the author declared so or protects with a key.
     Once,
     /// As `Once`, and it was answered by a redirect to its result: it happened, so that no later
     /// failure proves that it did not.
@@ -21,12 +22,17 @@ pub(crate) enum Promise {
 }
 
 impl Promise {
-    /// By method, and by the author's declaration.
-    pub(crate) fn of(method: &Method, repeatable: bool) -> Self {
+    /// By the author's declaration, else by method.
+    pub(crate) fn of(method: &Method, form: &Form) -> Self {
+        // A key protects only what is sent again under the same key. A failure that the definition
+        // retries is another effect with another key, so nothing in doubt may be called one.
+        if form.idempotency_header.is_some() || form.repeatable == Some(false) {
+            return Self::Once;
+        }
         match method.as_str() {
             "GET" | "HEAD" | "OPTIONS" => Self::Safe,
             "PUT" | "DELETE" => Self::Repeatable,
-            _ if repeatable => Self::Repeatable,
+            _ if form.repeatable == Some(true) => Self::Repeatable,
             _ => Self::Once,
         }
     }

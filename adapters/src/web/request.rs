@@ -82,14 +82,14 @@ impl Outgoing {
         if bytes > REQUEST_MAX_BYTES {
             return Err(configuration(format!("the body exceeds {REQUEST_MAX_BYTES} bytes")));
         }
-        let promise = Promise::of(&method, false);
+        let promise = Promise::of(&method, &Form::default());
         let answer_max = BODY_MAX_BYTES;
         Ok(Self { method, url, headers, body, auth, key_header: None, promise, answer_max })
     }
 
     /// Adds what the compiler knows of the author's declaration.
     pub(crate) fn protected(mut self, form: &Form, key: Uuid) -> Result<Self, Outcome> {
-        self.promise = Promise::of(&self.method, form.repeatable);
+        self.promise = Promise::of(&self.method, form);
         if let Some(name) = &form.idempotency_header {
             let name = header_name(name)?;
             if self.headers.iter().any(|(given, _)| *given == name) {
@@ -119,6 +119,13 @@ impl Outgoing {
             }
         }
         mask
+    }
+
+    /// Whether it carries a credential: a policy, or a header or parameter that is one by name.
+    pub(crate) fn has_credentials(&self) -> bool {
+        self.auth.is_some()
+            || self.headers.iter().any(|(name, _)| is_credential(name))
+            || self.url.query_pairs().any(|(name, _)| is_credential(&name))
     }
 }
 

@@ -15,13 +15,16 @@ use super::input::{Form, Output};
 use super::mask::{self, Mask, is_credential};
 use super::proof::{Promise, configuration};
 use super::token::Tokens;
-use crate::http::{Answer, Body, Budget, Call, Client};
+use crate::http::{Answer, Body, Budget, Call, Client, Failure};
 
 /// Most redirects that are followed.
 pub(crate) const REDIRECTS_MAX: usize = 10;
 /// What may travel to another origin. Everything else that the author wrote was meant for the
 /// first one, and nobody knows which header is a key.
 const NEUTRAL: [&str; 4] = ["accept", "accept-language", "content-language", "content-type"];
+/// Longest words of an outcome, in characters. They may quote a stranger: a document, a header, the
+/// target of a redirect.
+const WORDS_MAX_CHARS: usize = 2_000;
 
 /// A request that is ready to be sent.
 pub(crate) struct Outgoing {
@@ -82,7 +85,8 @@ impl Sender {
     ) -> Result<Received, Outcome> {
         let mut hops = 0;
         loop {
-            let answer = self.one(&hop, budget, mask).await.map_err(|o| hop.promise.doubt(o))?;
+            let answer =
+                self.one(&hop, follow, budget, mask).await.map_err(|o| hop.promise.doubt(o))?;
             let target = answer.header("location").filter(|_| follow && redirects(answer.status));
             let Some(target) = target else {
                 let Outgoing { method, url, headers, promise, .. } = hop;
@@ -95,7 +99,7 @@ impl Sender {
             };
             let target = target.map_err(|why| {
                 let detail = format!("{} answered {}: {why}", hop.name(), answer.status);
-                hop.promise.status(answer.status, detail, None)
+                hop.promise_after(answer.status, follow).status(answer.status, detail, None)
             })?;
             hop.turn(answer.status, target);
             hops += 1;
@@ -106,6 +110,7 @@ impl Sender {
     async fn one(
         &self,
         hop: &Outgoing,
+        follow: bool,
         budget: &Budget,
         mask: &mut Mask,
     ) -> Result<Answer, Outcome> {
@@ -122,18 +127,19 @@ impl Sender {
                 (Some(format!("Bearer {token}")), Some((policy, token)))
             }
         };
-        let answer = self.send(hop, authorization, budget).await?;
+        let answer = self.send(hop, follow, authorization, budget).await?;
         let Some((policy, stale)) = policy.filter(|_| answer.status == 401) else {
             return Ok(answer);
         };
         let token = self.tokens.get(policy, Some(&stale), &self.client, budget).await?;
         mask.hide(&token);
-        self.send(hop, Some(format!("Bearer {token}")), budget).await
+        self.send(hop, follow, Some(format!("Bearer {token}")), budget).await
     }
 
     async fn send(
         &self,
         hop: &Outgoing,
+        follow: bool,
         authorization: Option<String>,
         budget: &Budget,
     ) -> Result<Answer, Outcome> {
@@ -154,11 +160,18 @@ impl Sender {
             }
             call = call.header("authorization", value);
         }
-        let answer = self
-            .client
-            .send(call.body(hop.body.clone()), budget)
-            .await
-            .map_err(|failure| hop.promise.failure(failure, &hop.name()))?;
+        let answer =
+            self.client.send(call.body(hop.body.clone()), budget).await.map_err(|failure| {
+                let promise = match &failure {
+                    Failure::Lost { status: Some(status), .. } => {
+                        hop.promise_after(*status, follow)
+                    }
+                    Failure::Lost { status: None, .. }
+                    | Failure::NotSent(_)
+                    | Failure::Unbuildable(_) => hop.promise,
+                };
+                promise.failure(failure, &hop.name())
+            })?;
         let bytes = answer::headers_bytes(&answer.headers);
         if bytes > answer::HEADERS_MAX_BYTES {
             let limit = answer::HEADERS_MAX_BYTES;
@@ -166,7 +179,7 @@ impl Sender {
             return Err(if (200..300).contains(&answer.status) {
                 hop.promise.unreadable(detail)
             } else {
-                hop.promise.status(answer.status, detail, None)
+                hop.promise_after(answer.status, follow).status(answer.status, detail, None)
             });
         }
         Ok(answer)
@@ -179,15 +192,25 @@ impl Outgoing {
         format!("{} {}", self.method, mask::place(&self.url))
     }
 
-    /// Becomes the request that a redirect asks for, as browsers do: 303 always and 301 and 302
-    /// after a POST continue with GET.
-    fn turn(&mut self, status: u16, target: Url) {
-        let reads = match status {
+    /// Whether a redirect answers the request and asks to read its result elsewhere, as browsers
+    /// see it: 303 always, and 301 and 302 after a POST.
+    fn is_answered_by(&self, status: u16) -> bool {
+        match status {
             303 => self.method != Method::GET && self.method != Method::HEAD,
             301 | 302 => self.method == Method::POST,
             _ => false,
-        };
-        if reads {
+        }
+    }
+
+    /// What is promised once this status was seen. Who follows redirects takes one for the answer
+    /// of the request, whether or not it can be followed.
+    fn promise_after(&self, status: u16, follow: bool) -> Promise {
+        if follow && self.is_answered_by(status) { self.promise.acted() } else { self.promise }
+    }
+
+    /// Becomes the request that a redirect asks for: GET when it was answered, else itself.
+    fn turn(&mut self, status: u16, target: Url) {
+        if self.is_answered_by(status) {
             self.promise = self.promise.acted();
             self.method = Method::GET;
             self.body = Body::Empty;
@@ -268,15 +291,24 @@ fn shown(headers: &[(String, String)], mask: &Mask) -> Value {
 
 /// An outcome whose words show no secret.
 pub(crate) fn masked(outcome: Outcome, mask: &Mask) -> Outcome {
+    reworded(outcome, |words| mask.apply(words))
+}
+
+/// An outcome whose words are one line of a bounded length.
+pub(crate) fn bounded(outcome: Outcome) -> Outcome {
+    reworded(outcome, |words| answer::line(words, WORDS_MAX_CHARS))
+}
+
+fn reworded(outcome: Outcome, change: impl Fn(&str) -> String) -> Outcome {
     match outcome {
         Outcome::Failed { error } => {
-            let detail = error.detail.as_deref().map(|detail| mask.apply(detail));
+            let detail = error.detail.as_deref().map(change);
             Outcome::Failed { error: Problem { detail, ..error } }
         }
-        Outcome::NotSent { detail } => Outcome::NotSent { detail: mask.apply(&detail) },
-        Outcome::Unknown { detail } => Outcome::Unknown { detail: mask.apply(&detail) },
+        Outcome::NotSent { detail } => Outcome::NotSent { detail: change(&detail) },
+        Outcome::Unknown { detail } => Outcome::Unknown { detail: change(&detail) },
         Outcome::Rejected { reason, detail, retry_after_ms } => {
-            Outcome::Rejected { reason, detail: mask.apply(&detail), retry_after_ms }
+            Outcome::Rejected { reason, detail: change(&detail), retry_after_ms }
         }
         Outcome::Declined { .. } | Outcome::Done { .. } => outcome,
     }

@@ -1,7 +1,7 @@
 //! Manifests of the Zuora functions.
 
 use serde_json::{Value, json};
-use tenure_adapter::{EffectClass, Manifest};
+use tenure_adapter::{EffectClass, Manifest, RaisedError};
 
 use crate::manifest::{Remote, amount, country_code, currency, date, email, gives, object, text};
 
@@ -139,7 +139,8 @@ fn create_order(remote: &Remote) -> Manifest {
         VENDOR_TIMEOUT_MS,
         (input, output),
     );
-    remote.with_deadline(Manifest { money: true, ..manifest }, VENDOR_TIMEOUT_MS)
+    let errors = vec![RaisedError::declined(), RaisedError::rejected()];
+    remote.with_deadline(Manifest { money: true, errors, ..manifest }, VENDOR_TIMEOUT_MS)
 }
 
 fn cancel_order(remote: &Remote) -> Manifest {

@@ -147,8 +147,19 @@ pub(crate) struct Desk {
 
 impl Desk {
     pub(crate) fn new() -> Self {
+        Self::of(Settings::default())
+    }
+
+    /// A desk for which a service is at `shop.example`, whatever the scheme.
+    pub(crate) fn with_shop(service: &Service) -> Self {
+        let address = service.url.strip_prefix("http://").unwrap().parse().unwrap();
+        let resolve = BTreeMap::from([("shop.example".to_owned(), address)]);
+        Self::of(Settings { resolve, ..Settings::default() })
+    }
+
+    fn of(settings: Settings) -> Self {
         let recorder = Arc::new(Mutex::new(Vec::new()));
-        let settings = Settings { recorder: Some(Arc::clone(&recorder)), ..Settings::default() };
+        let settings = Settings { recorder: Some(Arc::clone(&recorder)), ..settings };
         Self { registry: tenure_adapters::registry(settings).unwrap(), recorder }
     }
 

@@ -136,6 +136,7 @@ mod tests {
             connection: None,
             input: serde_json::json!({}),
             output: serde_json::json!({}),
+            errors: Vec::new(),
             class: EffectClass::Natural,
             money: false,
             deadline_ms: 1,

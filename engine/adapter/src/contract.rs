@@ -1,7 +1,7 @@
 //! The contract test every plug must pass: `check_manifest` on each manifest, in a unit test of
 //! the plug.
 
-use crate::{EffectClass, Manifest};
+use crate::{EffectClass, Manifest, error_type};
 
 /// Upper bound of one attempt; longer calls must be split into a request and an awaited event.
 pub const DEADLINE_MAX_MS: u64 = 120_000;
@@ -42,6 +42,14 @@ pub fn check_manifest(manifest: &Manifest) -> Result<(), Vec<String>> {
     rule(
         !remote_effect || manifest.settle_ms > 0,
         "an effect at a vendor needs a settle time before it can be looked up",
+    );
+    rule(
+        manifest.errors.iter().all(|error| error.kind.contains(':') && !error.when.is_empty()),
+        "every declared error needs a type URI and words for authors",
+    );
+    rule(
+        !manifest.money || manifest.errors.iter().any(|error| error.kind == error_type::DECLINED),
+        "what moves money can be declined: declare it",
     );
     if broken.is_empty() { Ok(()) } else { Err(broken) }
 }

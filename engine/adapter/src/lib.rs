@@ -18,7 +18,7 @@ mod registry;
 
 pub use adapter::{Adapter, Origin, Request};
 pub use catalog::{Catalog, FormatCheck, ResolveError};
-pub use manifest::{EffectClass, Manifest, RetryDefault};
+pub use manifest::{EffectClass, Manifest, RaisedError, RetryDefault};
 pub use outcome::{DeclineClass, Lookup, Outcome, Reason};
 pub use problem::{Problem, error_type};
 pub use registry::Registry;

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::error_type;
+
 /// How an effect is protected against happening twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "class", rename_all = "kebab-case")]
@@ -31,6 +33,47 @@ pub struct RetryDefault {
     pub delay_ms: u64,
 }
 
+/// An error of the language that a function may end with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RaisedError {
+    /// Type URI, as `catch.errors.with.type` names it.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Status, where it is always the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// When, in words for authors.
+    pub when: String,
+}
+
+impl RaisedError {
+    /// The vendor refused for good, or the retries are used up.
+    #[must_use]
+    pub fn rejected() -> Self {
+        Self {
+            kind: error_type::REJECTED.to_owned(),
+            status: None,
+            when: "refused, with `data.reason`; passing reasons were retried before".to_owned(),
+        }
+    }
+
+    /// The business said no.
+    #[must_use]
+    pub fn declined() -> Self {
+        Self {
+            kind: error_type::DECLINED.to_owned(),
+            status: Some(402),
+            when: "the payment was declined, with `data.class` and `data.code`".to_owned(),
+        }
+    }
+
+    /// One of the standard types.
+    #[must_use]
+    pub fn standard(name: &str, status: Option<u16>, when: &str) -> Self {
+        Self { kind: format!("{}{name}", error_type::STANDARD), status, when: when.to_owned() }
+    }
+}
+
 /// A function of the default catalog: its contract, its effect class and its times.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -46,6 +89,10 @@ pub struct Manifest {
     pub input: Value,
     /// JSON Schema of the output.
     pub output: Value,
+    /// Errors it may end with, besides `validation` of its arguments. An outcome that nobody can tell
+    /// is no error: it is settled, or an incident.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<RaisedError>,
     /// Protection against doubling.
     #[serde(flatten)]
     pub class: EffectClass,

@@ -71,17 +71,23 @@ pub struct TaskExplanation {
     pub recovery: Option<String>,
     /// Its own time-out.
     pub timeout: Option<String>,
+    /// The lock it holds while it runs.
+    pub lock: Option<String>,
+    /// Extensions that run tasks before or after it.
+    pub extended: Option<String>,
+    /// The tasks that undo it.
+    pub undo: Option<String>,
 }
 
 /// Explains a definition, or one task of it, by name or pointer, with those inside.
 #[must_use]
 pub fn explain(plan: &Plan, facts: &Facts, only: Option<&str>) -> Explanation {
+    // What is inside of it is so by its place in the plan: the pointer of a function's task does
+    // not begin with that of the call.
     let wanted = |task: &&Task| {
         only.is_none_or(|only| {
-            plan.tasks.iter().filter(|one| one.name == only || one.pointer == only).any(|one| {
-                let inside = task.pointer.strip_prefix(one.pointer.as_str());
-                inside.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-            })
+            let around = std::iter::successors(Some(task.id), |id| plan.task(*id).parent);
+            around.map(|id| plan.task(id)).any(|one| one.name == only || one.pointer == only)
         })
     };
     Explanation {
@@ -120,7 +126,37 @@ fn one(plan: &Plan, facts: &Facts, task: &Task) -> TaskExplanation {
         effect: effect(task),
         recovery: recovery(task),
         timeout: task.timeout.as_ref().map(duration),
+        lock: task.exclusive.as_ref().and_then(|_| written(task, "/metadata/exclusive")),
+        extended: extended(task),
+        undo: task.compensate.as_ref().map(|undo| {
+            let names: Vec<String> = undo.iter().map(|id| name(plan, *id)).collect();
+            names.join(", ")
+        }),
     }
+}
+
+/// A text of the task as it is written.
+fn written(task: &Task, pointer: &str) -> Option<String> {
+    task.definition.pointer(pointer).and_then(serde_json::Value::as_str).map(str::to_owned)
+}
+
+fn extended(task: &Task) -> Option<String> {
+    let ways: Vec<String> = task
+        .extensions
+        .iter()
+        .map(|extension| {
+            let place = match (extension.before.is_empty(), extension.after.is_empty()) {
+                (false, false) => "before and after it",
+                (false, true) => "before it",
+                (true, _) => "after it",
+            };
+            let when = extension.when.as_ref();
+            let when =
+                when.map_or_else(String::new, |when| format!(" when {}", when.source.trim()));
+            format!("{} runs {place}{when}", extension.name)
+        })
+        .collect();
+    (!ways.is_empty()).then(|| ways.join("; "))
 }
 
 /// The kind with what it is about: `call zuora.createOrder:1.2.0@default`.
@@ -128,6 +164,23 @@ fn kind(task: &Task) -> String {
     let key = KINDS.iter().find(|key| task.definition.get(**key).is_some()).copied().unwrap_or("");
     if let TaskKind::Call(call) = &task.kind {
         return format!("call {}", call.function.reference());
+    }
+    if let TaskKind::Function(function) = &task.kind {
+        return format!("call {}, a function of this definition", function.name);
+    }
+    if let TaskKind::Human(_) = &task.kind {
+        return "call human.task: a person decides".to_owned();
+    }
+    if let TaskKind::Compensate = &task.kind {
+        return "undoes what was registered inside the try, the last one first".to_owned();
+    }
+    if let TaskKind::Rethrow = &task.kind {
+        return "raises the caught error again".to_owned();
+    }
+    if let TaskKind::Listen(listen) = &task.kind
+        && let Some(each) = &listen.foreach
+    {
+        return format!("listen, for each event ${} at ${}", each.item, each.at);
     }
     if let TaskKind::Run(run) = &task.kind {
         let wait = if run.wait { "" } else { ", not awaited" };
@@ -159,8 +212,9 @@ fn next(plan: &Plan, task: &Task) -> Vec<String> {
         }
         return ways;
     }
-    if let TaskKind::Raise(_) = &task.kind {
-        return vec!["raises its error".to_owned()];
+    if matches!(&task.kind, TaskKind::Raise(_) | TaskKind::Rethrow) {
+        let skipped = task.condition.as_ref().map(|_| format!("skipped: {}", to(task.then)));
+        return std::iter::once("raises its error".to_owned()).chain(skipped).collect();
     }
     let mut ways = vec![to(task.then)];
     if let TaskKind::Try(tried) = &task.kind {
@@ -178,7 +232,16 @@ fn name(plan: &Plan, id: TaskId) -> String {
 fn scope_end(plan: &Plan, task: &Task) -> String {
     match task.parent.map(|id| plan.task(id)) {
         None => "the end of the workflow".to_owned(),
-        Some(parent) if matches!(parent.kind, TaskKind::For(_)) => {
+        Some(parent) if holds(parent.compensate.as_deref(), task) => {
+            format!("the end of undoing {}", parent.name)
+        }
+        Some(parent) if parent.extensions.iter().any(|one| holds(Some(&one.before), task)) => {
+            format!("{} itself", parent.name)
+        }
+        Some(parent) if parent.extensions.iter().any(|one| holds(Some(&one.after), task)) => {
+            format!("where {} leads", parent.name)
+        }
+        Some(parent) if matches!(parent.kind, TaskKind::For(_) | TaskKind::Listen(_)) => {
             format!("the next turn of {}", parent.name)
         }
         Some(parent) if matches!(parent.kind, TaskKind::Fork(_)) => {
@@ -188,12 +251,22 @@ fn scope_end(plan: &Plan, task: &Task) -> String {
     }
 }
 
+fn holds(block: Option<&[TaskId]>, task: &Task) -> bool {
+    block.is_some_and(|block| block.contains(&task.id))
+}
+
 fn waits(task: &Task) -> Option<String> {
     if let TaskKind::Wait(time) = &task.kind {
         return Some(duration(time));
     }
     if let TaskKind::Run(run) = &task.kind {
         return run.wait.then(|| "the end of the other workflow".to_owned());
+    }
+    if let TaskKind::Human(human) = &task.kind {
+        let due = task.definition.pointer("/with/due");
+        let due = due.map_or("", |_| ", or until it is due");
+        let form = human.form.as_ref().map_or("", |_| " that fits the form");
+        return Some(format!("a decision{form}{due}"));
     }
     let to = task.definition.pointer("/listen/to")?;
     let mut types = Vec::new();
@@ -225,12 +298,14 @@ fn effect(task: &Task) -> Option<String> {
     };
     let money = if function.money { ", moves money" } else { "" };
     let seconds = |ms: u64| format!("{}.{:03} s", ms / 1_000, ms % 1_000).replace(".000", "");
-    let retries = function.retry.retries_max;
-    Some(format!(
-        "{class}{money}; {} an attempt, {retries} retries of a rejection, the first after {}",
-        seconds(function.deadline_ms),
-        seconds(function.retry.delay_ms),
-    ))
+    let retries = match function.retry.retries_max {
+        0 => "a rejection is not tried again".to_owned(),
+        max => format!(
+            "{max} retries of a rejection, the first after {}",
+            seconds(function.retry.delay_ms)
+        ),
+    };
+    Some(format!("{class}{money}; {} an attempt, {retries}", seconds(function.deadline_ms)))
 }
 
 fn recovery(task: &Task) -> Option<String> {
@@ -272,16 +347,19 @@ impl Explanation {
         let mut text = format!("{} {}\n", self.name, self.version);
         row(&mut text, 0, "input", &self.input);
         row(&mut text, 0, "output", &self.output);
+        let mut before = None;
         for task in &self.tasks {
             text.push('\n');
-            task.write(&mut text);
+            task.write(&mut text, before);
+            before = Some(task);
         }
         text
     }
 }
 
 impl TaskExplanation {
-    fn write(&self, text: &mut String) {
+    /// `before` is the task above, whose long values are not shown again.
+    fn write(&self, text: &mut String, before: Option<&Self>) {
         let indent = "  ".repeat(self.depth);
         let gap = WIDTH.saturating_sub(
             indent.len() + self.name.chars().count() + self.pointer.chars().count(),
@@ -295,6 +373,8 @@ impl TaskExplanation {
         }
         // A context is shown once, and repeated values are named.
         let exported = self.changes.clone().or_else(|| self.exported.clone());
+        // What never ends by itself exports nothing.
+        let exported = exported.filter(|_| self.output.as_deref() != Some("nothing"));
         let exported = exported.map(|exported| match &self.output {
             Some(output) if *output == exported => "the output".to_owned(),
             Some(_) | None => exported,
@@ -307,6 +387,15 @@ impl TaskExplanation {
             }
         };
         let raw = same(&self.raw, &self.context, "$context");
+        let repeated = |value: Option<String>, of: fn(&Self) -> &Option<String>, what: &str| {
+            let above = before.filter(|_| value.as_ref().is_some_and(|value| value.len() > SHORT));
+            match above.filter(|above| *of(above) == value) {
+                Some(above) => Some(format!("the same as {what} {}", above.name)),
+                None => value,
+            }
+        };
+        let raw = repeated(raw, |above| &above.output, "the output of");
+        let context = repeated(self.context.clone(), |above| &above.context, "at");
         let inside = self.input.as_ref().map_or("`.`", |_| "$input");
         let input = self.input.as_ref().or(self.raw.as_ref()).cloned();
         let output = if self.output.as_ref().is_some_and(|output| output.len() > SHORT) {
@@ -314,12 +403,8 @@ impl TaskExplanation {
         } else {
             self.output.clone()
         };
-        let rows = [
-            ("if", &self.condition),
-            (".", &raw),
-            ("$input", &self.input),
-            ("$context", &self.context),
-        ];
+        let rows =
+            [("if", &self.condition), (".", &raw), ("$input", &self.input), ("$context", &context)];
         for (label, value) in rows {
             if let Some(value) = value {
                 add(label, value);
@@ -332,10 +417,13 @@ impl TaskExplanation {
         let rows = [
             ("waits for", &self.waits),
             ("timeout", &self.timeout),
+            ("lock", &self.lock),
+            ("extended", &self.extended),
             ("effect", &self.effect),
             ("errors", &self.recovery),
             ("output", &output),
             ("exports", &exported),
+            ("undone by", &self.undo),
         ];
         for (label, value) in rows {
             if let Some(value) = value {

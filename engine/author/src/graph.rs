@@ -116,15 +116,36 @@ impl NodeKind {
     }
 }
 
-/// A block of a composite task.
+/// A block of tasks that belongs to a task, in the order in which they are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Section {
-    /// The tasks it runs one after another.
+    /// `before` of the extension with this number.
+    Before(usize),
+    /// The tasks it runs one after another: its own, those of the function it calls, or those for
+    /// each event.
     Body,
     /// A branch of a fork.
     Branch,
     /// The tasks of `catch.do`.
     Handler,
+    /// `after` of the extension with this number.
+    After(usize),
+    /// What undoes the task: `metadata.compensate`.
+    Undo,
+}
+
+impl Section {
+    /// The word above the frame around it; `None` for what is simply inside its task.
+    #[must_use]
+    pub fn word(self) -> Option<&'static str> {
+        match self {
+            Self::Body | Self::Branch => None,
+            Self::Before(_) => Some("before"),
+            Self::Handler => Some("catch"),
+            Self::After(_) => Some("after"),
+            Self::Undo => Some("undo"),
+        }
+    }
 }
 
 /// One way from a node to another.
@@ -165,6 +186,12 @@ pub enum ArcKind {
     Catch,
     /// From a try to its first task once more.
     Retry,
+    /// From a task to what an extension does before it.
+    Before,
+    /// From a task to what an extension does after it.
+    After,
+    /// From a task to what undoes it.
+    Undo,
 }
 
 impl ArcKind {
@@ -183,13 +210,31 @@ impl ArcKind {
             Self::Branch => "branch",
             Self::Catch => "catch",
             Self::Retry => "retry",
+            Self::Before => "before",
+            Self::After => "after",
+            Self::Undo => "undo",
         }
+    }
+
+    /// Whether it is drawn dashed: taken only when something went wrong, or beside the task.
+    #[must_use]
+    pub fn is_dashed(self) -> bool {
+        matches!(self, Self::Catch | Self::Retry | Self::Before | Self::After | Self::Undo)
     }
 
     /// Whether it leads into a composite task.
     #[must_use]
     pub fn is_entry(self) -> bool {
-        matches!(self, Self::Body | Self::Loop | Self::Branch | Self::Retry)
+        matches!(
+            self,
+            Self::Body
+                | Self::Loop
+                | Self::Branch
+                | Self::Retry
+                | Self::Before
+                | Self::After
+                | Self::Undo
+        )
     }
 }
 
@@ -259,6 +304,21 @@ impl Graph {
     /// Whether a task has tasks inside.
     fn is_composite(&self, index: usize) -> bool {
         self.nodes.iter().any(|node| node.parent == Some(index))
+    }
+
+    /// The blocks of a task that hold something.
+    fn sections(&self, index: usize) -> BTreeSet<Section> {
+        let inside = self.nodes.iter().filter(|node| node.parent == Some(index));
+        inside.filter(|node| node.kind.is_task()).map(|node| node.section).collect()
+    }
+
+    /// The words above the frame around a block.
+    fn heading(&self, index: usize, section: Section) -> String {
+        let leads = |arc: &&Arc| {
+            let to = self.node(arc.to);
+            to.parent == Some(index) && to.section == section
+        };
+        self.leaving(index).find(leads).map(|arc| arc.label.clone()).unwrap_or_default()
     }
 
     /// The arcs that leave a node.

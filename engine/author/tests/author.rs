@@ -1,5 +1,7 @@
 //! The author's tools on real definitions: ours, and the examples of the specification.
 
+#[path = "author/docs.rs"]
+mod docs;
 #[path = "author/format.rs"]
 mod format;
 #[path = "author/graph.rs"]

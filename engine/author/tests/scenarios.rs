@@ -235,6 +235,43 @@ fn arcs_that_nobody_goes_are_named() {
     assert_eq!(summary.coverage[0].percent(), 60);
 }
 
+const AROUND: &str = "
+use:
+  functions:
+    check:
+      try:
+        - fail: {if: .n > 1, raise: {error: {type: 'https://example.com/x', status: 500}}}
+      catch: {do: [{mend: {set: {mended: true}}}]}
+do:
+  - first: {call: check, with: {n: 1}}
+  - guarded:
+      try:
+        - second: {call: check, with: {n: 2}, metadata: {compensate: [{back: {set: {n: 0}}}]}}
+        - approve: {call: human.task:1.0.0@default, with: {title: May we?, due: P1D}}
+      catch: {do: [{undo: {call: engine.compensate:1.0.0@default}}]}
+  - hear:
+      listen: {to: {any: [{with: {type: added}}], until: {one: {with: {type: closed}}}}}
+      foreach: {item: seat, do: [{keep: {set: {n: '${ $seat.n }'}}}]}
+";
+
+/// Tasks of a function were looked for at one of its places, so a `try` in a function was never
+/// seen to catch; turns, people and undoings were no arcs.
+#[test]
+fn what_functions_people_and_undoings_go_is_counted() {
+    let text = "
+scenario: x
+events:
+  - {when: {waiting: added}, send: {type: added, data: {n: 1}}}
+  - {when: {task: keep}, send: {type: closed}}
+expect: {status: completed, tasks: {run: [mend, back]}}
+";
+    let summary = one("around", AROUND, text);
+    assert!(summary.passed(), "{}", told(&summary));
+    let missing = &summary.coverage[0].missing;
+    let missing: Vec<_> = missing.iter().map(|(task, arc)| format!("{task} {arc}")).collect();
+    assert_eq!(missing, ["/do/1/guarded went well", "/do/2/hear no turn", "/do/2/hear many turns"]);
+}
+
 #[test]
 fn junit_names_every_scenario_and_what_failed() {
     let summary = one("junit", SEND, "scenario: It <fails>\n");

@@ -6,7 +6,7 @@
 use std::sync::OnceLock;
 
 use serde_json::json;
-use tenure_adapter::{Catalog, EffectClass, Manifest, RetryDefault};
+use tenure_adapter::{Catalog, EffectClass, Manifest, RaisedError, RetryDefault};
 
 /// Waits for a person's decision.
 pub const HUMAN_TASK: &str = "human.task";
@@ -72,6 +72,11 @@ fn internal(name: &str, summary: &str, input: serde_json::Value) -> Manifest {
         connection: None,
         input,
         output: json!({}),
+        errors: vec![RaisedError::standard(
+            "timeout",
+            Some(408),
+            "overdue: nobody decided by `due`",
+        )],
         class: EffectClass::Natural,
         money: false,
         deadline_ms: 1,

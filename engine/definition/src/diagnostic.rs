@@ -21,7 +21,7 @@ pub enum Severity {
 /// One finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// Stable code, kebab-case (`unknown-field`); documented in docs/language.md.
+    /// Stable code, kebab-case (`unknown-field`); documented in docs/language/diagnostics.md.
     pub code: &'static str,
     /// Error or warning.
     pub severity: Severity,

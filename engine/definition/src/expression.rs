@@ -22,6 +22,7 @@ pub use reads::{Read, Root, Segment};
 mod fence;
 mod function;
 mod item;
+pub mod mark;
 mod outputs;
 mod prelude;
 mod program;
@@ -118,7 +119,15 @@ impl Expression {
         let mut outputs = self.program.id.run((context, item::Item(value::read(input)?)));
         match outputs.next() {
             None => Ok(Value::Null),
-            Some(Ok(output)) => value::write(&output.0),
+            Some(Ok(output)) => {
+                let mut result = value::write(&output.0)?;
+                let variables = self.variables.iter().filter_map(|name| scope.get(name));
+                mark::keep_known(
+                    &mut result,
+                    std::iter::once(Cow::Borrowed(input)).chain(variables),
+                );
+                Ok(result)
+            }
             Some(Err(exception)) => Err(fence::explain(exception)),
         }
     }

@@ -343,14 +343,6 @@ impl Parser<'_> {
             .help(instead);
     }
 
-    /// Understood and kept, but nothing comes of it in this version.
-    fn no_effect_yet(&mut self, at: &Place, what: &str, instead: &str) {
-        self.report
-            .warning("without-effect", at, format!("{what} has no effect yet"))
-            .label("understood, but nothing comes of it in this version")
-            .help(instead);
-    }
-
     /// The language has it, this server will not do it.
     fn refuse(&mut self, at: &Place, what: &str, why: &str, instead: &str) {
         self.report.error("refused", at, format!("{what} is refused: {why}")).help(instead);

@@ -54,6 +54,9 @@ pub enum Event {
     LockGranted {
         /// The lock.
         lock: LockId,
+        /// Its full name: what the instance does not know (any more) it gives back by this.
+        #[serde(default)]
+        name: String,
     },
     /// The parent was cancelled, or an operator says stop.
     CancelRequested {

@@ -313,6 +313,13 @@ pub struct Compensation {
     pub input: Value,
     /// Its output: the raw input of what undoes it.
     pub output: Value,
+    /// Its place in the order of what was done.
+    #[serde(default)]
+    pub number: i64,
+    /// The task of its undoing that began last, with its raw input: a new try goes on from there and
+    /// does not repeat what came before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume: Option<(TaskId, Value)>,
 }
 
 /// A lock by name, shared by all instances of a namespace.

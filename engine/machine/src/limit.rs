@@ -58,3 +58,6 @@ pub const COMPENSATION_RETRIES_MAX: u32 = 8;
 
 /// Delay before the first retry of a compensation; doubles with each further one.
 pub const COMPENSATION_DELAY_MS: u64 = 1_000;
+
+/// Longest value of an attribute an instance is found by, in bytes; a longer one is left out.
+pub const ATTRIBUTE_BYTES_MAX: usize = 256;

@@ -4,7 +4,7 @@ use serde_json::Value;
 use tenure_adapter::{Lookup, Outcome, Problem};
 
 use crate::limit::JSON_DEPTH_MAX;
-use crate::{Event, secret};
+use crate::{ChildResult, Event, secret};
 
 /// The event as the machine takes it: nothing in it reads as a secret's marker, and an answer that
 /// is nested too deeply to be stored and read again is an answer nobody can read.
@@ -13,12 +13,26 @@ pub(crate) fn harmless(event: &Event) -> Event {
     match &mut event {
         Event::CallEnded { outcome, .. } => judge(outcome),
         Event::LookupEnded { lookup: Lookup::Happened { outcome }, .. } => judge(outcome),
-        Event::EventArrived { event, .. } => event.rest.values_mut().for_each(secret::disarm),
+        Event::EventArrived { event, .. } => {
+            for text in [&mut event.id, &mut event.source, &mut event.kind, &mut event.specversion]
+            {
+                disarm_text(text);
+            }
+            let mut rest = Value::Object(std::mem::take(&mut event.rest));
+            secret::disarm(&mut rest);
+            if let Value::Object(rest) = rest {
+                event.rest = rest;
+            }
+        }
+        Event::ChildEnded { result, .. } => match result {
+            ChildResult::Completed { output } => secret::disarm(output),
+            ChildResult::Faulted { error } => disarm_error(error),
+            ChildResult::Cancelled => {}
+        },
         Event::LookupEnded { lookup: Lookup::Absent | Lookup::Unknown { .. }, .. }
         | Event::Started
         | Event::CallLost { .. }
         | Event::TimerDue { .. }
-        | Event::ChildEnded { .. }
         | Event::LockGranted { .. }
         | Event::CancelRequested { .. } => {}
     }
@@ -32,12 +46,8 @@ fn judge(outcome: &mut Outcome) {
             is_deeper_than(output, JSON_DEPTH_MAX)
         }
         Outcome::Failed { error } => {
-            let Problem { kind, status: _, title, detail, instance: _, data } = error;
-            [Some(kind), Some(title), detail.as_mut()].into_iter().flatten().for_each(disarm_text);
-            data.as_mut().is_some_and(|data| {
-                secret::disarm(data);
-                is_deeper_than(data, JSON_DEPTH_MAX)
-            })
+            disarm_error(error);
+            error.data.as_ref().is_some_and(|data| is_deeper_than(data, JSON_DEPTH_MAX))
         }
         Outcome::Declined { class: _, code, detail } => {
             disarm_text(code);
@@ -54,6 +64,14 @@ fn judge(outcome: &mut Outcome) {
     if deep {
         let detail = format!("the answer is nested deeper than {JSON_DEPTH_MAX}");
         *outcome = Outcome::Unknown { detail };
+    }
+}
+
+fn disarm_error(error: &mut Problem) {
+    let Problem { kind, status: _, title, detail, instance: _, data } = error;
+    [Some(kind), Some(title), detail.as_mut()].into_iter().flatten().for_each(disarm_text);
+    if let Some(data) = data {
+        secret::disarm(data);
     }
 }
 

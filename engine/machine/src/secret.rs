@@ -3,10 +3,7 @@
 
 use serde_json::Value;
 
-/// Opens a marker: a code point of the private use area, which no YAML author types by accident.
-pub const OPEN: char = '\u{E000}';
-/// Closes a marker.
-pub const CLOSE: char = '\u{E001}';
+pub use tenure_definition::expression::mark::{CLOSE, OPEN};
 
 /// The text that stands for the secret `name` (`$secrets.name`).
 #[must_use]

@@ -66,7 +66,7 @@ impl Mover<'_> {
             (Status::Live, Event::ChildEnded { child, result }) => {
                 self.child_ended(*child, result)?;
             }
-            (Status::Live, Event::LockGranted { lock }) => self.lock_granted(*lock)?,
+            (Status::Live, Event::LockGranted { lock, name }) => self.lock_granted(*lock, name)?,
             (
                 Status::Pending,
                 Event::LockGranted { .. }

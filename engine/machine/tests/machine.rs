@@ -1,5 +1,5 @@
 //! The machine from outside: definitions as text, events in, decisions out. Each module holds the
-//! rules of one family of tasks; the rulings are those of docs/language.md.
+//! rules of one family of tasks; the rulings are those of docs/language/rulings.md.
 
 #![expect(
     clippy::indexing_slicing,

@@ -9,19 +9,14 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 use tenure_adapter::{Problem, Registry};
-use tenure_definition::plan::KeyPolicy;
 use tenure_definition::{Diagnostics, Plan, Source};
-use tenure_machine::bucket::Bucket;
-use tenure_machine::{CloudEvent, Event, InstanceId, Start};
+use tenure_machine::{CloudEvent, InstanceId};
 use tenure_store::Store;
-use tenure_store::port::{
-    Incoming, JournalRow, Mail, NewInstance, Receipt, Registered, Started, Stored, StoredDefinition,
-};
+use tenure_store::port::{Incoming, JournalRow, Receipt, Registered, Stored, StoredDefinition};
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::admission::{admitted, claims_key, fingerprint};
 use crate::ground::{Ground, patiently};
-use crate::{lease, mailbox};
+use crate::{launch, lease, mailbox, schedule};
 pub use config::Config;
 use house::House;
 
@@ -175,38 +170,7 @@ impl Engine {
             return Err(Error::Refused(Box::new(Problem::validation(detail))));
         }
         let plan = self.plan(name, version).await?;
-        let fingerprint = fingerprint(name, &input);
-        let admission = admitted(ground, &plan, &input)
-            .await?
-            .map_err(|problem| Error::Refused(Box::new(problem)))?;
-        let at = ground.clock.now();
-        let id = new_id(&plan.document.namespace, admission.business_key.as_deref().or(key), at)?;
-        let start = Start {
-            id,
-            business_key: admission.business_key,
-            start_key: key.map(str::to_owned),
-            input,
-            parent: None,
-            at,
-        };
-        let claims_key = claims_key(&plan);
-        let new = NewInstance { instance: start.into_instance(&plan), fingerprint, claims_key };
-        let started = patiently(|| ground.store.start(&new, at)).await?;
-        match started {
-            Started::New => {
-                tracing::info!(instance = %id, definition = name, "started");
-                ground.bells.mail.notify_one();
-                Ok(StartAnswer { id, created: true })
-            }
-            Started::Existing(id) => Ok(StartAnswer { id, created: false }),
-            Started::KeyReused(id) => Err(Error::KeyReused(id)),
-            Started::BusinessKeyTaken(id) => match plan.extensions.business_key_policy {
-                KeyPolicy::ReturnExisting => Ok(StartAnswer { id, created: false }),
-                KeyPolicy::Reject | KeyPolicy::Allow | KeyPolicy::Queue => {
-                    Err(Error::BusinessKeyTaken(id))
-                }
-            },
-        }
+        launch::launch(ground, &plan, key, input).await
     }
 
     /// Takes a CloudEvent. When this returns, the event is durable.
@@ -229,6 +193,7 @@ impl Engine {
         {
             return Ok(earlier);
         }
+        schedule::hear(ground, &incoming).await?;
         let receipt = patiently(|| ground.store.receive(&incoming, ground.clock.now())).await?;
         tracing::info!(
             source = incoming.event.source,
@@ -256,7 +221,9 @@ impl Engine {
         {
             return Ok(Some((first, Receipt { duplicate: true, ..receipt }).into()));
         }
-        if patiently(|| store.awaited(namespace, &event.kind, routes)).await? {
+        if patiently(|| store.awaited(namespace, &event.kind, routes)).await?
+            || !schedule::heard(self.ground(), incoming).await?.is_empty()
+        {
             return Ok(None);
         }
         // Without a correlation every event of the type would look like a second one.
@@ -341,10 +308,27 @@ impl Engine {
         for namespace in ground.plans.namespaces(&ground.config.namespace) {
             found.extend(patiently(|| self.store().list(&namespace, before, limit)).await?);
         }
-        // Ids are ordered by time, so the newest of all namespaces are the greatest.
-        found.sort_by_key(|stored| std::cmp::Reverse(stored.instance.id));
-        found.truncate(usize::try_from(limit).unwrap_or(0));
-        Ok(found)
+        Ok(newest_first(found, limit))
+    }
+
+    /// Like [`Engine::instances`], of those that carry an attribute with this value
+    /// (`metadata.searchable`).
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn find(
+        &self,
+        attribute: (&str, &str),
+        before: Option<InstanceId>,
+        limit: i64,
+    ) -> Result<Vec<Stored>, Error> {
+        let ground = self.ground();
+        let mut found = Vec::new();
+        for namespace in ground.plans.namespaces(&ground.config.namespace) {
+            let page = patiently(|| self.store().find(&namespace, attribute, before, limit));
+            found.extend(page.await?);
+        }
+        Ok(newest_first(found, limit))
     }
 
     /// Asks an instance to stop, with `metadata.onCancel` first. When this returns, the request is
@@ -353,14 +337,7 @@ impl Engine {
     /// # Errors
     /// The store's.
     pub async fn cancel(&self, instance: InstanceId, reason: &str) -> Result<(), Error> {
-        let ground = self.ground();
-        // Derived, so that a repetition is the same request.
-        let id = uuid::Uuid::new_v5(&instance.0, format!("cancel:{reason}").as_bytes());
-        let event = Event::CancelRequested { reason: reason.to_owned() };
-        let mail = [Mail { id, instance, event }];
-        patiently(|| ground.store.post(&mail, ground.clock.now())).await?;
-        ground.bells.mail.notify_one();
-        Ok(())
+        launch::cancel(self.ground(), instance, reason).await
     }
 
     /// A page of an instance's journal.
@@ -395,6 +372,14 @@ impl Engine {
         })
     }
 
+    /// The plan an instance is pinned to; `None` when it does not compile on this node.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn pinned(&self, digest: &str) -> Result<Option<Arc<Plan>>, Error> {
+        self.ground().plans.pinned(digest).await
+    }
+
     /// Whether the lease is held: part of `/readyz`.
     #[must_use]
     pub fn holds_lease(&self) -> bool {
@@ -410,16 +395,9 @@ impl Engine {
     }
 }
 
-/// A fresh id in the bucket of what names the run; of a random name when nothing does.
-fn new_id(namespace: &str, name: Option<&str>, at: jiff::Timestamp) -> Result<InstanceId, Error> {
-    let mut entropy = [0; 8];
-    let mut unnamed = [0; 8];
-    // Without randomness ids could be guessed: better no start than a weak one.
-    getrandom::fill(&mut entropy).map_err(|_| Error::Busy)?;
-    getrandom::fill(&mut unnamed).map_err(|_| Error::Busy)?;
-    let bucket = match name {
-        Some(name) => Bucket::of(namespace, name),
-        None => Bucket::of(namespace, &u64::from_be_bytes(unnamed).to_string()),
-    };
-    Ok(InstanceId::new(bucket, at, entropy))
+/// Ids are ordered by time, so the newest of all namespaces are the greatest.
+fn newest_first(mut found: Vec<Stored>, limit: i64) -> Vec<Stored> {
+    found.sort_by_key(|stored| std::cmp::Reverse(stored.instance.id));
+    found.truncate(usize::try_from(limit).unwrap_or(0));
+    found
 }

@@ -66,6 +66,8 @@ pub(crate) struct Bells {
     pub(crate) mail: Notify,
     /// There may be new outbox rows.
     pub(crate) outbox: Notify,
+    /// There may be something new to start by a schedule.
+    pub(crate) schedule: Notify,
     /// Kept events and open waits may have missed each other.
     pub(crate) sweep: Notify,
 }

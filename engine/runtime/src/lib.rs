@@ -7,7 +7,7 @@
 //!
 //! Reading order: [`engine`] (the handle), `spine` (one step), `committer` (many steps at once),
 //! `call` (what leaves the machine), then the pumps that bring events in: `mailbox`, `timer`,
-//! `outbox`, `matcher`; `lease` and `recovery` say for which buckets all of this happens.
+//! `outbox`, `matcher`, `schedule`; `lease` and `recovery` say for which buckets all of this happens.
 
 pub mod engine;
 pub mod local;
@@ -18,6 +18,7 @@ mod call;
 mod clock;
 mod committer;
 mod ground;
+mod launch;
 mod lease;
 mod loader;
 mod mailbox;
@@ -27,9 +28,11 @@ mod plans;
 mod recovery;
 mod refuser;
 mod route;
+mod schedule;
 mod secret;
 mod spine;
 mod stepper;
 mod timer;
+mod trigger;
 
 pub use engine::{Config, Engine};

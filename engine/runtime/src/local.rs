@@ -4,7 +4,6 @@
 //! what happens next, and when.
 
 pub mod director;
-mod trigger;
 mod world;
 
 use std::collections::BTreeMap;
@@ -22,6 +21,7 @@ use crate::attempt::Errand;
 use crate::clock::boot;
 use crate::secret::Secrets;
 use crate::stepper::Steppers;
+use crate::trigger;
 use director::{Answer, Asked, Director, Next, Nobody, Reply, Scene, Told};
 use world::World;
 

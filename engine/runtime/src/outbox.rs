@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::admission::{self, admitted, fingerprint};
 use crate::engine::Error;
 use crate::ground::{Ground, rung};
+use crate::schedule;
 
 /// Rows of one reading.
 const BATCH_MAX: i64 = 256;
@@ -199,6 +200,7 @@ async fn emit(ground: &Ground, instance: InstanceId, event: CloudEvent) -> Resul
     );
     let routes = ground.plans.routes(&namespace, &event).await?;
     let incoming = Incoming { namespace, event, routes };
+    schedule::hear(ground, &incoming).await?;
     ground.store.receive(&incoming, ground.clock.now()).await?;
     Ok(())
 }

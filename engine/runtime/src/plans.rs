@@ -12,6 +12,7 @@ use tenure_store::port::{Registered, Route, StoredDefinition};
 
 use crate::engine::Error;
 use crate::route::Routes;
+use crate::schedule::{InForce, in_force};
 use crate::stepper::{Steppers, Undone};
 
 /// The plans of a node.
@@ -31,6 +32,7 @@ struct Shelf {
     stored: Vec<StoredDefinition>,
     compiled: HashMap<String, Arc<Plan>>,
     routes: Routes,
+    schedules: Vec<Arc<InForce>>,
 }
 
 impl Plans {
@@ -114,7 +116,8 @@ impl Plans {
             routes.add(&plan);
             compiled.insert(definition.digest.clone(), plan);
         }
-        let shelf = Arc::new(Shelf { stored, compiled, routes });
+        let schedules = in_force(&stored, &compiled);
+        let shelf = Arc::new(Shelf { stored, compiled, routes, schedules });
         *self.shelf.write().unwrap_or_else(PoisonError::into_inner) = shelf;
         Ok(())
     }
@@ -197,10 +200,17 @@ impl Plans {
     pub(crate) fn listening(&self, home: &str, event_type: &str) -> String {
         let shelf = self.shelf();
         let mut listening = shelf.routes.namespaces(event_type);
+        let starting = shelf.schedules.iter().filter(|schedule| schedule.names(event_type));
+        listening.extend(starting.map(|schedule| schedule.plan.document.namespace.as_str()));
         match (listening.contains(home), listening.pop_first(), listening.is_empty()) {
             (false, Some(only), true) => only.to_owned(),
             (true | false, _, _) => home.to_owned(),
         }
+    }
+
+    /// The schedules of the newest versions.
+    pub(crate) fn schedules(&self) -> Vec<Arc<InForce>> {
+        self.shelf().schedules.clone()
     }
 
     /// `home`, then all other namespaces with definitions.
@@ -219,7 +229,10 @@ impl Plans {
         event: &CloudEvent,
     ) -> Result<Vec<Route>, Error> {
         let routes = self.known_routes(namespace, event).await?;
-        if !routes.is_empty() {
+        let starts = |schedule: &Arc<InForce>| {
+            schedule.plan.document.namespace == namespace && schedule.names(&event.kind)
+        };
+        if !routes.is_empty() || self.shelf().schedules.iter().any(starts) {
             return Ok(routes);
         }
         // Another node may have registered who waits for it: an event without a route is kept and

@@ -19,3 +19,5 @@ mod listen;
 mod ownership;
 #[path = "engine/run.rs"]
 mod run;
+#[path = "engine/schedule.rs"]
+mod schedule;

@@ -30,6 +30,7 @@ impl Adapter for Echo {
             connection: None,
             input: json!({ "type": "object" }),
             output: json!({}),
+            errors: Vec::new(),
             class: EffectClass::Natural,
             money: false,
             deadline_ms: 1_000,
@@ -221,4 +222,53 @@ async fn triggers_become_the_input_and_a_refused_input_starts_nothing() {
         .await;
     assert_eq!(refused.status, Status::Rejected);
     assert!(refused.tasks_run.is_empty());
+}
+
+#[tokio::test]
+async fn a_lock_has_one_holder_in_a_local_run_too() {
+    let kit = Kit::new();
+    let hold = "do: [ { gate: { metadata: { exclusive: 'account-${ .account }' }, do: [ { hold: { wait: PT1H } } ] } } ]";
+    let child = |account: &str| {
+        format!(
+            "{{ run: {{ workflow: {{ namespace: test, name: hold, version: latest, input: {{ account: {account} }} }} }} }}"
+        )
+    };
+    for (second, hours) in [("A", 2), ("B", 1)] {
+        let text = format!(
+            "do: [ {{ all: {{ fork: {{ branches: [ {{ a: {} }}, {{ b: {} }} ] }} }} }} ]",
+            child("A"),
+            child(second)
+        );
+        let mut options = kit.options(&text);
+        options.others = vec![kit.plan("hold", hold)];
+        let report = run(options, &kit.registry).await;
+        assert_eq!(report.status, Status::Completed, "{:?}", report.error);
+        assert_eq!(report.finished_at, start() + SignedDuration::from_hours(hours), "{second}");
+    }
+}
+
+#[tokio::test]
+async fn a_business_key_that_is_taken_refuses_a_child_in_a_local_run_too() {
+    let kit = Kit::new();
+    let text = "document: { dsl: 1.0.3, namespace: test, name: only, version: 1.0.0, metadata: { businessKey: { key: '${ .key }', policy: reject } } }
+do: [ { hold: { wait: PT1H } } ]";
+    let source = Source { name: "only.yaml".to_owned(), text: text.to_owned() };
+    let (only, _) = compile(&source, kit.registry.catalog()).unwrap();
+    let only = Arc::new(only);
+    let child = |key: &str| {
+        format!(
+            "{{ run: {{ workflow: {{ namespace: test, name: only, version: latest, input: {{ key: {key} }} }} }} }}"
+        )
+    };
+    for (second, status) in [("K", Some(409)), ("L", None)] {
+        let text = format!(
+            "do: [ {{ all: {{ fork: {{ branches: [ {{ a: {} }}, {{ b: {} }} ] }} }} }} ]",
+            child("K"),
+            child(second)
+        );
+        let mut options = kit.options(&text);
+        options.others = vec![Arc::clone(&only)];
+        let report = run(options, &kit.registry).await;
+        assert_eq!(report.error.map(|error| error.status), status, "{second}");
+    }
 }

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tenure_definition::schedule::Nominal;
 use tenure_machine::bucket::Bucket;
 use tenure_machine::{
     CloudEvent, Event, Instance, InstanceId, LockId, TimerId, Transition, WaitId,
@@ -222,6 +223,28 @@ pub struct Receipt {
     pub delivered_to: Vec<InstanceId>,
 }
 
+/// Name of a schedule: its definition's.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Scheduled {
+    /// Namespace.
+    pub namespace: String,
+    /// Name of the definition.
+    pub definition: String,
+}
+
+/// What a schedule remembers of its firings by time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Firings {
+    /// Whose.
+    pub schedule: Scheduled,
+    /// Nominal instant of the last firing that was seen to; only ever grows.
+    pub handled: Timestamp,
+    /// The instance that was started last.
+    pub instance: Option<InstanceId>,
+    /// The firing that waits for the end of that instance.
+    pub buffered: Option<Nominal>,
+}
+
 /// An instance row, for lists and for `GET`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stored {
@@ -393,6 +416,39 @@ pub trait Store: std::fmt::Debug + Send + Sync {
 
     /// A page of the journal, from `after` on (0 = from the start).
     async fn journal(&self, id: InstanceId, after: i64, limit: i64) -> Result<Vec<JournalRow>>;
+
+    /// What all schedules remember that have had a firing.
+    async fn firings(&self) -> Result<Vec<Firings>>;
+
+    /// Remembers what became of a firing; says whether it did: a watermark behind the one that is
+    /// there changes nothing.
+    async fn advance(&self, firings: &Firings) -> Result<bool>;
+
+    /// Notes that the end of an instance is to start another one. To be called before the instance
+    /// is started, so that no crash comes in between.
+    async fn follow(&self, schedule: &Scheduled, instance: InstanceId, at: Timestamp)
+    -> Result<()>;
+
+    /// Instances noted by [`Store::follow`] that have ended, and when, oldest first.
+    async fn ended(&self, schedule: &Scheduled, limit: i64)
+    -> Result<Vec<(InstanceId, Timestamp)>>;
+
+    /// Forgets an instance noted by [`Store::follow`]: another one was started.
+    async fn followed(
+        &self,
+        schedule: &Scheduled,
+        instance: InstanceId,
+        at: Timestamp,
+    ) -> Result<()>;
+
+    /// Keeps an event that starts an instance together with others, once.
+    async fn gather(&self, schedule: &Scheduled, event: &CloudEvent, at: Timestamp) -> Result<()>;
+
+    /// The events kept by [`Store::gather`] that are not used up, oldest first.
+    async fn gathered(&self, schedule: &Scheduled, limit: i64) -> Result<Vec<CloudEvent>>;
+
+    /// Notes that events kept by [`Store::gather`] start nothing any more; none comes back.
+    async fn use_up(&self, schedule: &Scheduled, events: &[CloudEvent]) -> Result<()>;
 
     /// Live instances without a reason to live, by one query. Empty is the promise.
     async fn doctor(&self) -> Result<Vec<Orphan>>;

@@ -10,6 +10,7 @@ mod lock;
 mod mailbox;
 mod read;
 mod rows;
+mod schedule;
 mod start;
 mod state;
 
@@ -24,9 +25,9 @@ use tenure_machine::{CloudEvent, InstanceId, WaitId};
 use uuid::Uuid;
 
 use crate::port::{
-    Checkpoint, Committed, DueTimer, Durability, Error, Fence, Incoming, JournalRow, Lease,
-    LockPlace, Mail, NewInstance, Orphan, OutboxRow, Receipt, Registered, Result, Route, Started,
-    Store, Stored, StoredDefinition,
+    Checkpoint, Committed, DueTimer, Durability, Error, Fence, Firings, Incoming, JournalRow,
+    Lease, LockPlace, Mail, NewInstance, Orphan, OutboxRow, Receipt, Registered, Result, Route,
+    Scheduled, Started, Store, Stored, StoredDefinition,
 };
 use crate::sqlstate::{self, with_retry};
 
@@ -273,6 +274,52 @@ impl Store for Postgres {
 
     async fn journal(&self, id: InstanceId, after: i64, limit: i64) -> Result<Vec<JournalRow>> {
         read::journal(self, id, after, limit).await
+    }
+
+    async fn firings(&self) -> Result<Vec<Firings>> {
+        schedule::firings(self).await
+    }
+
+    async fn advance(&self, firings: &Firings) -> Result<bool> {
+        schedule::advance(self, firings).await
+    }
+
+    async fn follow(
+        &self,
+        schedule: &Scheduled,
+        instance: InstanceId,
+        at: Timestamp,
+    ) -> Result<()> {
+        schedule::follow(self, schedule, instance, at).await
+    }
+
+    async fn ended(
+        &self,
+        schedule: &Scheduled,
+        limit: i64,
+    ) -> Result<Vec<(InstanceId, Timestamp)>> {
+        schedule::ended(self, schedule, limit).await
+    }
+
+    async fn followed(
+        &self,
+        schedule: &Scheduled,
+        instance: InstanceId,
+        at: Timestamp,
+    ) -> Result<()> {
+        schedule::followed(self, schedule, instance, at).await
+    }
+
+    async fn gather(&self, schedule: &Scheduled, event: &CloudEvent, at: Timestamp) -> Result<()> {
+        schedule::gather(self, schedule, event, at).await
+    }
+
+    async fn gathered(&self, schedule: &Scheduled, limit: i64) -> Result<Vec<CloudEvent>> {
+        schedule::gathered(self, schedule, limit).await
+    }
+
+    async fn use_up(&self, schedule: &Scheduled, events: &[CloudEvent]) -> Result<()> {
+        schedule::use_up(self, schedule, events).await
     }
 
     async fn doctor(&self) -> Result<Vec<Orphan>> {

@@ -1,5 +1,6 @@
 //! `/v1/instances`, and the start below a definition.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use super::{App, read};
 use crate::limit;
 use crate::problem::Refusal;
 use crate::projection::{self, Surroundings};
+use crate::redaction::Hidden;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,6 +34,7 @@ pub(super) struct Which {
 pub(super) struct Page {
     limit: Option<i64>,
     cursor: Option<Uuid>,
+    attribute: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -104,13 +107,29 @@ pub(super) async fn list(
 ) -> Result<Json<Value>, Refusal> {
     let page = read::query(query)?;
     let size = read::page_size(page.limit)?;
-    let mut items = app.engine.instances(page.cursor.map(InstanceId), size + 1).await?;
+    let attribute = page.attribute.as_deref().map(read::attribute).transpose()?;
+    let cursor = page.cursor.map(InstanceId);
+    let mut items = match attribute {
+        Some(attribute) => app.engine.find(attribute, cursor, size + 1).await?,
+        None => app.engine.instances(cursor, size + 1).await?,
+    };
     let size = usize::try_from(size).unwrap_or(usize::MAX);
     let more = items.len() > size;
     items.truncate(size);
     let next = items.last().filter(|_| more).map(|stored| stored.instance.id);
-    let items: Vec<Value> = items.iter().map(projection::summary).collect();
-    Ok(Json(json!({ "items": items, "next_cursor": next })))
+    let mut hidden = BTreeMap::new();
+    let mut shown = Vec::with_capacity(items.len());
+    for stored in &items {
+        let digest = &stored.instance.identity.digest;
+        if !hidden.contains_key(digest) {
+            let plan = app.engine.pinned(digest).await?;
+            hidden.insert(digest.clone(), Hidden::of(plan.as_deref()));
+        }
+        let mut item = projection::summary(stored);
+        hidden.get(digest).unwrap_or(&Hidden::Everything).instance(&mut item);
+        shown.push(item);
+    }
+    Ok(Json(json!({ "items": shown, "next_cursor": next })))
 }
 
 /// `GET /v1/instances/{id}`, 304 while the revision is the one the client knows.
@@ -141,7 +160,14 @@ pub(super) async fn journal(
     let rows = app.engine.journal(stored.instance.id, after, size).await?;
     let last = rows.last().map_or(after, |row| row.seq);
     let next = (last < stored.instance.revision && !rows.is_empty()).then_some(last);
-    let items: Vec<Value> = rows.iter().map(projection::journal_row).collect();
+    let plan = app.engine.pinned(&stored.instance.identity.digest).await?;
+    let hidden = Hidden::of(plan.as_deref());
+    let row = |row| {
+        let mut shown = projection::journal_row(row);
+        hidden.journal_row(&mut shown);
+        shown
+    };
+    let items: Vec<Value> = rows.iter().map(row).collect();
     Ok(Json(json!({ "items": items, "next_after": next })))
 }
 
@@ -157,23 +183,16 @@ fn tag(stored: &Stored) -> String {
 
 async fn shown(app: &App, stored: &Stored, status: StatusCode) -> Result<Response, Refusal> {
     let instance = &stored.instance;
-    let identity = &instance.identity;
     let children = app.engine.store().children(instance.id).await.map_err(engine::Error::from)?;
-    let (plan, journal) = if instance.is_terminal() {
-        (None, Vec::new())
+    let plan = app.engine.pinned(&instance.identity.digest).await?;
+    let journal = if instance.is_terminal() {
+        Vec::new()
     } else {
-        let plan = app.engine.plan(&identity.definition, Some(&identity.version)).await;
-        // A name that two namespaces share may mean another plan; then tasks have no names here.
-        let plan = match plan {
-            Ok(plan) if plan.digest == identity.digest => Some(plan),
-            Ok(_) | Err(engine::Error::UnknownDefinition { .. }) => None,
-            Err(error) => return Err(error.into()),
-        };
         let after = instance.revision.saturating_sub(limit::JOURNAL_TAIL).max(0);
-        let journal = app.engine.journal(instance.id, after, limit::JOURNAL_TAIL).await?;
-        (plan, journal)
+        app.engine.journal(instance.id, after, limit::JOURNAL_TAIL).await?
     };
     let around = Surroundings { plan: plan.as_deref(), journal: &journal, children: &children };
-    let shown = projection::instance(stored, &around);
+    let mut shown = projection::instance(stored, &around);
+    Hidden::of(plan.as_deref()).instance(&mut shown);
     Ok((status, [(header::ETAG, tag(stored))], Json(shown)).into_response())
 }

@@ -113,6 +113,17 @@ pub(super) fn page_size(limit: Option<i64>) -> Result<i64, Refusal> {
     ))
 }
 
+/// `NAME:VALUE` of an attribute.
+pub(super) fn attribute(text: &str) -> Result<(&str, &str), Refusal> {
+    text.split_once(':').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
+        Refusal::bad_request(
+            "invalid-query",
+            "Invalid Query",
+            format!("attribute={text} is not NAME:VALUE"),
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use axum::http::HeaderValue;
@@ -170,6 +181,15 @@ mod tests {
         assert_eq!(body(&announced, Body::empty()).await.unwrap_err().status, 413);
         let fits = body(&HeaderMap::new(), Body::from(vec![b'x'; limit::BODY_BYTES_MAX])).await;
         assert_eq!(fits.unwrap().len(), limit::BODY_BYTES_MAX);
+    }
+
+    #[test]
+    fn attributes_have_a_name() {
+        assert_eq!(attribute("plan:pro:2").unwrap(), ("plan", "pro:2"));
+        assert_eq!(attribute("plan:").unwrap(), ("plan", ""));
+        for wrong in ["plan", ":pro", ""] {
+            assert_eq!(attribute(wrong).unwrap_err().status, 400, "{wrong}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request};
 use serde_json::json;
 use tenure_adapters::{Settings, registry};
+use tenure_machine::CloudEvent;
 use tenure_runtime::Config;
 use tenure_store::ladder::{TestCluster, TestDatabase};
 use tower::ServiceExt as _;
@@ -13,13 +14,15 @@ use super::*;
 use crate::workflow;
 
 mod bad_input;
+mod data;
+mod human;
 mod life;
 
 /// An API on a database of its own. The database goes away with it.
 pub(super) struct Door {
     router: Router,
     engine: Engine,
-    _database: TestDatabase,
+    database: TestDatabase,
 }
 
 /// What came back.
@@ -57,7 +60,7 @@ impl Door {
             jwks: json!({ "keys": [] }),
             schema_version: 1,
         };
-        Self { router: router(Arc::new(app)), engine, _database: database }
+        Self { router: router(Arc::new(app)), engine, database }
     }
 
     /// One with the shipped processes registered.

@@ -51,6 +51,7 @@ impl Adapter for Stub {
             connection: None,
             input: json!({ "type": "object", "properties": { "n": { "type": "integer" } } }),
             output: json!({}),
+            errors: Vec::new(),
             class: EffectClass::Natural,
             money: false,
             deadline_ms: 60_000,

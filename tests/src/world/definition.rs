@@ -19,6 +19,7 @@ pub fn catalog() -> Catalog {
         connection: None,
         input: json!({ "type": "object" }),
         output: json!({}),
+        errors: Vec::new(),
         class,
         money: false,
         deadline_ms: 1_000,
@@ -37,15 +38,16 @@ pub fn catalog() -> Catalog {
 /// A random definition that compiles, as JSON (which is YAML).
 #[must_use]
 pub fn definition(random: &mut Random) -> Value {
-    let mut writer = Writer { random, counter: 0, in_catch: 0 };
+    let mut writer = Writer { random, counter: 0, in_catch: 0, has_functions: false };
     let mut document = json!({
         "dsl": "1.0.3", "namespace": "world", "name": "random", "version": "1.0.0",
     });
     if let Some(metadata) = writer.document_metadata() {
         document["metadata"] = metadata;
     }
+    let uses = writer.uses();
     let body: Vec<Value> = (0..6 + writer.random.below(5)).map(|_| writer.top()).collect();
-    let mut definition = json!({ "document": document, "do": body });
+    let mut definition = json!({ "document": document, "use": uses, "do": body });
     if writer.random.one_in(8) {
         definition["timeout"] = json!({ "after": { "minutes": 2 } });
     }
@@ -58,9 +60,41 @@ struct Writer<'r> {
     counter: u32,
     /// How many handlers of catches are around: some functions belong there only.
     in_catch: u32,
+    /// Whether tasks may call the definition's functions: not inside these.
+    has_functions: bool,
 }
 
+/// Names in `use.functions`.
+const FUNCTIONS: [&str; 2] = ["first", "second"];
+
 impl Writer<'_> {
+    /// Functions that the tasks call, and sometimes an extension that runs beside them.
+    fn uses(&mut self) -> Value {
+        let mut functions = Map::new();
+        for name in FUNCTIONS {
+            let Value::Object(task) = self.task(1) else { continue };
+            functions.extend(task.into_iter().map(|(_, task)| (name.to_owned(), task)));
+        }
+        let mut uses = json!({ "functions": functions });
+        if self.random.one_in(3) {
+            let extend = *self.random.pick(&["all", "call", "do", "try", "wait", "listen", "set"]);
+            let mut extension = json!({ "extend": extend });
+            if self.random.one_in(2) {
+                extension["when"] = json!("${ $task.name != null }");
+            }
+            let before = self.random.one_in(2);
+            if before || self.random.one_in(2) {
+                extension["before"] = json!([self.task(0)]);
+            }
+            if !before || self.random.one_in(2) {
+                extension["after"] = json!([self.task(0)]);
+            }
+            uses["extensions"] = json!([{ "beside": extension }]);
+        }
+        self.has_functions = true;
+        uses
+    }
+
     fn document_metadata(&mut self) -> Option<Value> {
         match self.random.below(8) {
             0 => Some(json!({ "exclusive": "world-${ .n }" })),
@@ -152,6 +186,10 @@ impl Writer<'_> {
 
     fn simple(&mut self) -> Map<String, Value> {
         let number = self.counter;
+        if self.has_functions && self.random.one_in(8) {
+            let name = self.random.pick(&FUNCTIONS);
+            return object(json!({ "call": name, "with": { "n": number } }));
+        }
         let task = match self.random.below(27) {
             0..=2 => json!({ "set": { "n": number, "seen": "${ $context }" } }),
             3..=11 => self.call(&json!({ "n": number })),

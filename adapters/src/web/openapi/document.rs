@@ -199,24 +199,30 @@ impl Document {
     ///
     /// # Errors
     /// `configuration`, when it leads elsewhere, nowhere or in circles.
-    pub(crate) fn resolve<'a>(&'a self, mut place: &'a Value) -> Result<&'a Value, Outcome> {
+    pub(crate) fn resolve<'a>(&'a self, place: &'a Value) -> Result<&'a Value, Outcome> {
+        self.meaning(place).map_err(configuration)
+    }
+
+    /// As [`Document::resolve`], for a place that may not matter.
+    ///
+    /// # Errors
+    /// Why it means nothing here.
+    pub(crate) fn meaning<'a>(&'a self, mut place: &'a Value) -> Result<&'a Value, String> {
         for _ in 0..REFS_MAX {
             let Some(reference) = place.get("$ref").and_then(Value::as_str) else {
                 return Ok(place);
             };
             let Some(pointer) = reference.strip_prefix('#') else {
-                return Err(configuration(format!(
+                return Err(format!(
                     "`$ref: {reference}` leads out of the OpenAPI document: bundle it into one"
-                )));
+                ));
             };
             let pointer = percent_encoding::percent_decode_str(pointer).decode_utf8_lossy();
             place = self.root.pointer(&pointer).ok_or_else(|| {
-                configuration(format!("`$ref: {reference}` leads nowhere in the OpenAPI document"))
+                format!("`$ref: {reference}` leads nowhere in the OpenAPI document")
             })?;
         }
-        Err(configuration(format!(
-            "a `$ref` of the OpenAPI document needs more than {REFS_MAX} steps"
-        )))
+        Err(format!("a `$ref` of the OpenAPI document needs more than {REFS_MAX} steps"))
     }
 }
 

@@ -24,16 +24,24 @@ pub(crate) struct Operation<'a> {
 }
 
 impl<'a> Operation<'a> {
-    /// Finds an operation by its id.
+    /// Finds an operation by its id. A path that means nothing here is not in the way of the
+    /// others, and is named only when the operation is missed.
     ///
     /// # Errors
     /// `configuration`, when none or several have it.
     pub(crate) fn find(document: &'a Document, id: &str) -> Result<Self, Outcome> {
         let mut found: Vec<Self> = Vec::new();
         let mut known = Vec::new();
+        let mut unread = Unread::default();
         let paths = document.root.get("paths").and_then(Value::as_object);
         for (path, item) in paths.into_iter().flatten() {
-            let item = document.resolve(item)?;
+            let item = match document.meaning(item) {
+                Ok(item) => item,
+                Err(why) => {
+                    unread.add(path, why);
+                    continue;
+                }
+            };
             for method in METHODS {
                 let Some(fields) = item.get(method.as_str().to_ascii_lowercase()) else { continue };
                 let Some(own) = fields.get("operationId").and_then(Value::as_str) else { continue };
@@ -50,8 +58,9 @@ impl<'a> Operation<'a> {
         }
         found.pop().ok_or_else(|| {
             configuration(format!(
-                "the OpenAPI document has no operation `{id}`{}",
-                suggestion(id, &known)
+                "the OpenAPI document has no operation `{id}`{}{}",
+                suggestion(id, &known),
+                unread.words()
             ))
         })
     }
@@ -134,6 +143,29 @@ impl<'a> Operation<'a> {
             .flat_map(|content| content.keys())
             .find(|kind| is_json(essence(kind)))
             .cloned()
+    }
+}
+
+/// The paths of a document that mean nothing here.
+#[derive(Default)]
+struct Unread<'a> {
+    count: usize,
+    first: Option<(&'a str, String)>,
+}
+
+impl<'a> Unread<'a> {
+    fn add(&mut self, path: &'a str, why: String) {
+        self.count += 1;
+        self.first.get_or_insert((path, why));
+    }
+
+    fn words(&self) -> String {
+        let Some((path, why)) = &self.first else { return String::new() };
+        let others = match self.count - 1 {
+            0 => String::new(),
+            n => format!(" (and {n} more like it)"),
+        };
+        format!("; its path {path} could not be read{others}: {why}")
     }
 }
 

@@ -81,6 +81,63 @@ async fn a_cut_proves_nothing_unless_the_method_is_safe() {
     }
 }
 
+const HALF_SEE_OTHER: &str =
+    "HTTP/1.1 303 See Other\r\nlocation: /end\r\ncontent-length: 100\r\n\r\nhalf";
+const HALF_KEPT: &str = "HTTP/1.1 307 Kept\r\nlocation: /end\r\ncontent-length: 100\r\n\r\nhalf";
+
+/// It acted: the answer that breaks off said where the result is.
+#[tokio::test]
+async fn a_post_whose_303_breaks_off_is_unknown() {
+    let desk = &Desk::new();
+    let wanted = || json!({ "redirect": true });
+    let rows = [
+        (HALF_SEE_OTHER, "post", wanted(), "unknown"),
+        (HALF_SEE_OTHER, "post", with(wanted(), json!({ "idempotency_header": "K" })), "unknown"),
+        (HALF_SEE_OTHER, "patch", wanted(), "unknown"),
+        (HALF_SEE_OTHER, "put", wanted(), "communication 303"),
+        (HALF_SEE_OTHER, "get", wanted(), "communication 303"),
+        // Nobody asked for the result: a 303 is an error like any other.
+        (HALF_SEE_OTHER, "post", json!({}), "communication 303"),
+        // It did not act here.
+        (HALF_KEPT, "post", wanted(), "communication 307"),
+    ];
+    let checks = rows.map(|(written, method, more, expected)| async move {
+        for hangs in [false, true] {
+            let breaker = Breaker::start(written, hangs).await;
+            let input = json!({ "method": method, "endpoint": { "uri": breaker.url } });
+            let outcome = desk.call_within("http", with(input, more.clone()), SHORT_MS).await;
+            assert_eq!(kind(&outcome), expected, "{method} {more} {hangs}: {outcome:?}");
+        }
+    });
+    futures::future::join_all(checks).await;
+}
+
+#[tokio::test]
+async fn a_keyed_call_without_a_complete_answer_is_unknown() {
+    let desk = &Desk::new();
+    let rows = [
+        ("", "unknown"),
+        (HALF, "unknown"),
+        (HALF_FAULT, "unknown"),
+        (HALF_ERROR, "communication 404"),
+        ("nonsense\r\n\r\n", "unknown"),
+    ];
+    let checks = rows.map(|(written, expected)| async move {
+        for (method, hangs) in [("post", false), ("get", false), ("put", false), ("post", true)] {
+            if hangs && written.starts_with("nonsense") {
+                continue;
+            }
+            let breaker = Breaker::start(written, hangs).await;
+            let input = json!({
+                "method": method, "endpoint": { "uri": breaker.url }, "idempotency_header": "K",
+            });
+            let outcome = desk.call_within("http", input, SHORT_MS).await;
+            assert_eq!(kind(&outcome), expected, "{method} {written:?} {hangs}: {outcome:?}");
+        }
+    });
+    futures::future::join_all(checks).await;
+}
+
 #[tokio::test]
 async fn a_time_out_is_one_of_the_language_only_where_nothing_could_change() {
     let rows = [
@@ -111,7 +168,9 @@ async fn a_service_that_is_not_there_was_not_reached() {
     let desk = Desk::new();
     for method in ["get", "post", "put"] {
         let input = json!({ "method": method, "endpoint": { "uri": url } });
-        assert_eq!(kind(&desk.http(input).await), "not sent", "{method}");
+        assert_eq!(kind(&desk.http(input.clone()).await), "not sent", "{method}");
+        let keyed = with(input, json!({ "idempotency_header": "K", "repeatable": false }));
+        assert_eq!(kind(&desk.http(keyed).await), "not sent", "{method} keyed");
     }
     let document = json!({ "document": { "endpoint": { "uri": url } }, "operationId": "x" });
     assert_eq!(kind(&desk.call("openapi", document).await), "not sent");

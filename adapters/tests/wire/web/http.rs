@@ -42,7 +42,7 @@ async fn the_effect_key_travels_in_the_header_the_author_named() {
     let service = Service::answering(Reply::status(200)).await;
     let input = json!({
         "method": "post", "endpoint": { "uri": service.url },
-        "idempotency_header": "Idempotency-Key", "repeatable": true,
+        "idempotency_header": "Idempotency-Key",
     });
     assert_eq!(kind(&Desk::new().http(input).await), "done");
     assert_eq!(service.last().header("idempotency-key"), uuid::Uuid::nil().to_string());
@@ -113,6 +113,70 @@ async fn a_status_means_what_the_method_allows() {
         let outcome = desk.http(with(input, json!({ "repeatable": true }))).await;
         assert_eq!(kind(&outcome), repeatable, "{method} {status} repeatable: {outcome:?}");
         assert_eq!(service.seen().len(), 2, "{method} {status}: one attempt each");
+    }
+}
+
+/// A double charge: the next try after a failure has a new key.
+#[tokio::test]
+async fn a_keyed_call_that_may_have_acted_is_never_a_failure() {
+    let json = |body: &str| Reply::status(200).body("application/json", body);
+    let large = || Reply::status(200).body("text/plain", "x".repeat(1024 * 1024 + 1));
+    let headers = || {
+        (0..5).fold(Reply::status(200), |reply, n| {
+            reply.header(&format!("x-{n}"), &"y".repeat(15 * 1024))
+        })
+    };
+    let rows = [
+        (Reply::status(500), "unknown"),
+        (Reply::status(502), "unknown"),
+        (Reply::status(503).header("retry-after", "1"), "unknown"),
+        (json("<html>"), "unknown"),
+        (large(), "unknown"),
+        (headers(), "unknown"),
+        (json("1"), "done"),
+        // These prove that nothing happened.
+        (Reply::status(400), "communication 400"),
+        (Reply::status(429), "communication 429"),
+    ];
+    let desk = Desk::new();
+    for (reply, expected) in rows {
+        let service = Service::answering(reply.clone()).await;
+        for declared in [
+            json!({ "idempotency_header": "Idempotency-Key", "repeatable": false }),
+            json!({ "idempotency_header": "Idempotency-Key" }),
+            // No other word weakens a key.
+            json!({ "idempotency_header": "Idempotency-Key", "repeatable": true }),
+            // `at-most-once`.
+            json!({ "repeatable": false }),
+        ] {
+            for method in ["post", "patch", "put", "delete", "get"] {
+                let input = json!({ "method": method, "endpoint": { "uri": service.url } });
+                let outcome = desk.http(with(input, declared.clone())).await;
+                let status = reply.status;
+                assert_eq!(kind(&outcome), expected, "{method} {status} {declared}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn words_of_a_stranger_are_one_line_of_a_bounded_length() {
+    let odd = format!("a\u{1b}[31mb\r\nc\u{202E}d\0e {}", "x".repeat(10_000));
+    let long = "y".repeat(10_000);
+    for (reply, words, most) in [
+        (Reply::status(400).body("text/plain", odd.clone()), "a [31mb  c d e x", 400),
+        (Reply::status(400).body("application/json", odd), "a [31mb  c d e x", 400),
+        (
+            Reply::status(200).body("text/plain", "x").header("content-encoding", &long),
+            "yyy",
+            2_000,
+        ),
+    ] {
+        let service = Service::answering(reply).await;
+        let detail = error(Desk::new().http(get(&service.url)).await).detail.unwrap();
+        assert!(detail.contains(words), "{detail:?}");
+        assert!(!detail.contains(char::is_control), "{detail:?}");
+        assert!(detail.chars().count() <= most, "{}", detail.chars().count());
     }
 }
 

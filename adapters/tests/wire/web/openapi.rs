@@ -277,6 +277,76 @@ async fn what_does_not_fit_the_document_is_named() {
 }
 
 #[tokio::test]
+async fn a_foreign_path_item_is_in_the_way_of_no_other_operation() {
+    let service = Service::start(|seen: &Seen| match seen.path.as_str() {
+        "/docs/d" => Reply::json(&json!({
+            "openapi": "3.1.0",
+            "paths": {
+                "/foreign": { "$ref": "other.yaml#/x" },
+                "/gone": { "$ref": "#/nowhere" },
+                "/loop": { "$ref": "#/paths/~1loop" },
+                "/here": { "$ref": "#/components/pathItems/Here" },
+            },
+            "components": { "pathItems": { "Here": { "get": { "operationId": "here" } } } },
+        })),
+        _ => Reply::json(&json!({ "ok": true })),
+    })
+    .await;
+    let desk = Desk::new();
+    let outcome = desk.call("openapi", call(&service, "d", "here", &json!({}))).await;
+    assert_eq!(kind(&outcome), "done", "{outcome:?}");
+    assert_eq!(service.last().path, "/here");
+    let outcome = desk.call("openapi", call(&service, "d", "there", &json!({}))).await;
+    let words = "no operation `there`; it has here; its path /foreign could not be read (and 2 more like it): `$ref: other.yaml#/x` leads out";
+    fails(outcome, "configuration 400", words);
+}
+
+#[tokio::test]
+async fn credentials_do_not_leave_https_because_a_document_says_so() {
+    let service = Service::start(|seen: &Seen| match seen.path.as_str() {
+        "/docs/3" => Reply::json(&json!({
+            "openapi": "3.0.0", "servers": [{ "url": "http://shop.example/api" }],
+            "paths": { "/x": { "post": { "operationId": "x", "parameters": [
+                { "name": "X-Api-Key", "in": "header" }, { "name": "token", "in": "query" },
+                { "name": "session", "in": "cookie" }, { "name": "color", "in": "query" },
+            ] } } },
+        })),
+        "/docs/2" => Reply::json(&json!({
+            "swagger": "2.0", "host": "shop.example", "basePath": "/api", "schemes": ["http"],
+            "paths": { "/x": { "post": { "operationId": "x" } } },
+        })),
+        _ => Reply::status(204),
+    })
+    .await;
+    let desk = Desk::with_shop(&service);
+    let bearer = json!({ "authentication": { "bearer": { "token": "s3cret" } } });
+    for (document, parameters, more, refused) in [
+        ("https://shop.example/docs/3", json!({}), bearer.clone(), true),
+        ("https://shop.example/docs/2", json!({}), bearer.clone(), true),
+        ("https://shop.example/docs/3", json!({ "X-Api-Key": "s3cret" }), json!({}), true),
+        ("https://shop.example/docs/3", json!({ "token": "s3cret" }), json!({}), true),
+        ("https://shop.example/docs/3", json!({ "session": "s3cret" }), json!({}), true),
+        ("https://shop.example/docs/3", json!({ "color": "red" }), json!({}), false),
+        // Who asks for the document in clear has chosen so.
+        ("http://shop.example/docs/3", json!({}), bearer, false),
+    ] {
+        let before = service.seen().iter().filter(|seen| seen.path == "/api/x").count();
+        let input = json!({
+            "document": { "endpoint": { "uri": document } },
+            "operationId": "x", "parameters": parameters,
+        });
+        let outcome = desk.call("openapi", with(input, more)).await;
+        let sent = service.seen().iter().filter(|seen| seen.path == "/api/x").count() - before;
+        assert_eq!(sent, usize::from(!refused), "{document} {parameters}: {outcome:?}");
+        if refused {
+            fails(outcome, "configuration 400", "not sent there in clear");
+        } else {
+            assert_eq!(kind(&outcome), "done", "{document} {parameters}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn documents_that_cannot_be_read_are_errors_of_the_definition() {
     let desk = Desk::new();
     let large = format!("{{\"swagger\": \"2.0\", \"x\": \"{}\"}}", "x".repeat(4 << 20));
@@ -368,6 +438,8 @@ async fn a_failed_operation_is_judged_by_its_method() {
     ] {
         let input = call(&service, "d", id, &parameters);
         assert_eq!(kind(&desk.call("openapi", input.clone()).await), expected, "{id}");
+        let keyed = with(input.clone(), json!({ "idempotency_header": "Idem" }));
+        assert_eq!(kind(&desk.call("openapi", keyed).await), "unknown", "{id} keyed");
         let input = with(input, json!({ "repeatable": true }));
         assert_eq!(kind(&desk.call("openapi", input).await), "communication 500", "{id}");
     }

@@ -21,11 +21,23 @@ fn hops(seen: &Seen) -> Reply {
         "/nowhere" => Reply::redirect(302, "http://"),
         "/gone" => Reply::redirect(307, "http://127.0.0.1:1/"),
         "/see-gone" => Reply::redirect(303, "http://127.0.0.1:1/"),
+        "/see-scheme" => Reply::redirect(303, "ftp://a.example/"),
+        "/see-credentials" => Reply::redirect(301, "http://u:p@a.example/"),
+        "/see-nowhere" => Reply::redirect(303, "http://"),
+        "/see-plain" => Reply::redirect(303, "http://shop.example/end"),
+        "/see-loop" => Reply::redirect(303, "/see-loop"),
+        "/see-headers" => large_headers(Reply::redirect(303, "/end")),
+        "/kept-headers" => large_headers(Reply::redirect(307, "/end")),
+        "/kept-plain" => Reply::redirect(307, "http://shop.example/end"),
         "/choice" => Reply::status(300).body("text/plain", "choose"),
         "/fail" => Reply::status(500),
         "/refused" => Reply::status(404),
         _ => Reply::json(&json!({ "method": seen.method, "body": seen.body })),
     }
+}
+
+fn large_headers(reply: Reply) -> Reply {
+    (0..5).fold(reply, |reply, n| reply.header(&format!("x-{n}"), &"y".repeat(15 * 1024)))
 }
 
 #[tokio::test]
@@ -88,8 +100,45 @@ async fn what_a_failure_after_a_redirect_proves() {
             "redirect": true,
         });
         assert_eq!(kind(&desk.http(input.clone()).await), expected, "{method} {path}");
+        // A key protects no other try: keyed is judged like once.
+        if method == "post" {
+            let keyed = with(input.clone(), json!({ "idempotency_header": "Idempotency-Key" }));
+            assert_eq!(kind(&desk.http(keyed).await), expected, "{method} {path} keyed");
+        }
         let input = with(input, json!({ "repeatable": true }));
         assert_eq!(kind(&desk.http(input).await), repeatable, "{method} {path} repeatable");
+    }
+}
+
+/// A double effect: it acted, and the redirect to its result was taken for a failure.
+#[tokio::test]
+async fn a_post_whose_303_cannot_be_followed_is_unknown() {
+    let service = Service::start(hops).await;
+    let desk = Desk::with_shop(&service);
+    for (method, path, expected, unfollowed) in [
+        ("post", "/see-scheme", "unknown", "communication 303"),
+        ("post", "/see-credentials", "unknown", "communication 301"),
+        ("post", "/see-nowhere", "unknown", "communication 303"),
+        ("post", "/see-plain", "unknown", "communication 303"),
+        ("post", "/see-headers", "unknown", "communication 303"),
+        ("post", "/see-loop", "unknown", "communication 303"),
+        ("post", "/scheme", "unknown", "communication 302"),
+        ("patch", "/see-plain", "unknown", "communication 303"),
+        // The request itself would have moved on, so it has not acted here.
+        ("patch", "/scheme", "communication 302", "communication 302"),
+        ("post", "/kept-headers", "communication 307", "communication 307"),
+        ("post", "/kept-plain", "communication 307", "communication 307"),
+        // Twice is once.
+        ("put", "/see-plain", "communication 303", "communication 303"),
+        ("get", "/see-plain", "communication 303", "communication 303"),
+    ] {
+        let input = json!({
+            "method": method, "endpoint": { "uri": format!("https://shop.example{path}") },
+        });
+        assert_eq!(kind(&desk.http(input.clone()).await), unfollowed, "{method} {path}");
+        let input = with(input, json!({ "redirect": true }));
+        let outcome = desk.http(input).await;
+        assert_eq!(kind(&outcome), expected, "{method} {path} followed: {outcome:?}");
     }
 }
 

@@ -71,3 +71,54 @@ fn one_task_is_explained_with_those_inside() {
     assert_eq!(names("/do/4/last"), ["last", "fail", "mend"]);
     assert!(names("nothing").is_empty());
 }
+
+const AROUND: &str = r"
+document: {dsl: '1.0.3', namespace: test, name: around, version: '1.0.0'}
+use:
+  functions:
+    book: {do: [{enter: {set: {id: 7}}}]}
+  extensions:
+    - audit: {extend: wait, when: .id == 7, before: [{note: {set: {n: 1}}}]}
+do:
+  - guarded:
+      try:
+        - pay: {call: book, metadata: {compensate: [{refund: {set: {id: 0}}}]}}
+        - rest: {wait: PT1S}
+      catch:
+        do:
+          - undo: {call: 'engine.compensate:1.0.0@default'}
+          - fail: {call: 'engine.rethrow:1.0.0@default'}
+  - alone:
+      metadata: {exclusive: lock-1}
+      do:
+        - approve: {call: 'human.task:1.0.0@default', with: {title: May we?, due: P1D}}
+  - hear:
+      listen: {to: {any: [{with: {type: seat.added}}], until: {one: {with: {type: closed}}}}}
+      foreach: {item: seat, do: [{keep: {set: {n: 3}}}]}
+";
+
+#[test]
+fn what_lies_around_a_task_is_explained_in_words() {
+    let text = explained(AROUND, None).text();
+    for part in [
+        "call book, a function of this definition",
+        "the end of pay",
+        "undone by   refund",
+        "the end of undoing pay",
+        "audit runs before it when .id == 7",
+        "rest itself",
+        "undoes what was registered inside the try, the last one first",
+        "raises the caught error again",
+        "lock        lock-1",
+        "call human.task: a person decides",
+        "a decision, or until it is due",
+        "listen, for each event $seat at $index",
+        "the next turn of hear",
+    ] {
+        assert!(text.contains(part), "{part} is missing in\n{text}");
+    }
+    assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
+    let inside = explained(AROUND, Some("pay")).tasks;
+    let names: Vec<&str> = inside.iter().map(|task| task.name.as_str()).collect();
+    assert!(names.contains(&"enter") && names.contains(&"refund"), "{names:?}");
+}

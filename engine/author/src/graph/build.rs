@@ -18,7 +18,7 @@ pub(super) fn graph(plan: &Plan) -> Graph {
         builder.nodes.push(task_node(task));
     }
     for task in &plan.tasks {
-        for (section, block) in shape(task).blocks {
+        for (section, block) in blocks(task) {
             for child in block {
                 if let Some(node) = builder.nodes.get_mut(index(*child)) {
                     node.section = section;
@@ -69,6 +69,19 @@ struct Shape<'p> {
     blocks: Vec<(Section, &'p [TaskId])>,
 }
 
+/// All blocks that belong to a task: its own, those of the extensions around it, and what undoes
+/// it.
+fn blocks(task: &Task) -> Vec<(Section, &[TaskId])> {
+    let mut blocks = shape(task).blocks;
+    for (at, extension) in task.extensions.iter().enumerate() {
+        blocks.push((Section::Before(at), &extension.before));
+        blocks.push((Section::After(at), &extension.after));
+    }
+    blocks.extend(task.compensate.as_deref().map(|undo| (Section::Undo, undo)));
+    blocks.retain(|(_, block)| !block.is_empty());
+    blocks
+}
+
 /// The one place that knows every kind of task.
 fn shape(task: &Task) -> Shape<'_> {
     let leaf = |kind| Shape { kind, blocks: Vec::new() };
@@ -87,7 +100,10 @@ fn shape(task: &Task) -> Shape<'_> {
         TaskKind::Fork(fork) => {
             Shape { kind: NodeKind::Fork, blocks: vec![(Section::Branch, &fork.branches)] }
         }
-        TaskKind::Listen(_) => leaf(NodeKind::Listen),
+        TaskKind::Listen(listen) => Shape {
+            kind: NodeKind::Listen,
+            blocks: listen.foreach.iter().map(|each| (Section::Body, &*each.body)).collect(),
+        },
         TaskKind::Raise(_) => leaf(NodeKind::Raise),
         TaskKind::Run(_) => leaf(NodeKind::Run),
         TaskKind::Set(_) => leaf(NodeKind::Set),
@@ -100,6 +116,13 @@ fn shape(task: &Task) -> Shape<'_> {
         },
         TaskKind::Wait(_) => leaf(NodeKind::Wait),
     }
+}
+
+/// The name of an extension, and whether it asks before it does anything.
+fn extension(task: &Task, number: usize) -> String {
+    let Some(extension) = task.extensions.get(number) else { return String::new() };
+    let asks = if extension.when.is_some() { "?" } else { "" };
+    format!("{}{asks}", extension.name)
 }
 
 /// A way out of a task.
@@ -139,7 +162,8 @@ impl Builder<'_> {
     /// The arcs into a composite task and between the tasks inside.
     fn inside(&mut self, task: &Task) {
         let at = index(task.id);
-        for (section, block) in shape(task).blocks {
+        for (section, block) in blocks(task) {
+            let Some(first) = block.first() else { continue };
             match section {
                 Section::Branch => {
                     for branch in block {
@@ -152,23 +176,30 @@ impl Builder<'_> {
                     continue;
                 }
                 Section::Handler => {
-                    if let Some(first) = block.first() {
-                        let label = detail::caught(&task.definition);
-                        self.arc(at, index(*first), ArcKind::Catch, &label);
-                    }
+                    let label = detail::caught(&task.definition);
+                    self.arc(at, index(*first), ArcKind::Catch, &label);
                 }
-                Section::Body => self.body_entry(task, block),
+                Section::Before(number) => {
+                    self.arc(at, index(*first), ArcKind::Before, &extension(task, number));
+                }
+                Section::After(number) => {
+                    self.arc(at, index(*first), ArcKind::After, &extension(task, number));
+                }
+                Section::Undo => self.arc(at, index(*first), ArcKind::Undo, ""),
+                Section::Body => self.body_entry(task, *first),
             }
             self.scope(block, Some(at), section);
         }
     }
 
-    fn body_entry(&mut self, task: &Task, block: &[TaskId]) {
-        let Some(first) = block.first() else { return };
-        let (at, to) = (index(task.id), index(*first));
+    fn body_entry(&mut self, task: &Task, first: TaskId) {
+        let (at, to) = (index(task.id), index(first));
         match shape(task).kind {
             NodeKind::For => {
                 self.arc(at, to, ArcKind::Loop, &detail::turn(&task.definition));
+            }
+            NodeKind::Listen => {
+                self.arc(at, to, ArcKind::Loop, &detail::each_event(&task.definition));
             }
             NodeKind::Try => {
                 self.arc(at, to, ArcKind::Body, "");
@@ -183,7 +214,6 @@ impl Builder<'_> {
             | NodeKind::Do
             | NodeKind::Emit
             | NodeKind::Fork
-            | NodeKind::Listen
             | NodeKind::Raise
             | NodeKind::Run
             | NodeKind::Set

@@ -70,8 +70,14 @@ pub(super) fn turn(task: &Value) -> String {
     format!("each {}", task.pointer("/for/each").map_or_else(|| "item".to_owned(), plain))
 }
 
+/// What the tasks of a `foreach` are for.
+pub(super) fn each_event(task: &Value) -> String {
+    format!("each {}", task.pointer("/foreach/item").map_or_else(|| "item".to_owned(), plain))
+}
+
 fn call(task: &Value) -> String {
-    let name = task.get("call").map(plain).unwrap_or_default();
+    // What undoes a task may be the bare name of a function.
+    let name = task.get("call").or(task.as_str().map(|_| task)).map(plain).unwrap_or_default();
     let with = |pointer: &str| task.pointer(pointer).map(plain);
     match name.as_str() {
         "http" => {
@@ -104,6 +110,9 @@ fn strategy(to: &Value) -> String {
     for word in ["any", "all"] {
         if let Some(filters) = to.get(word).and_then(Value::as_array) {
             let types: Vec<String> = filters.iter().filter_map(kind).collect();
+            if types.is_empty() {
+                return "any event".to_owned();
+            }
             return format!("{word} of {}", names(types.iter().map(String::as_str)));
         }
     }
@@ -155,6 +164,8 @@ mod tests {
         let any =
             json!({"listen": {"to": {"any": [{"with": {"type": "x"}}, {"with": {"type": "y"}}]}}});
         check(NodeKind::Listen, any, "any of x, y");
+        check(NodeKind::Listen, json!({"listen": {"to": {"any": []}}}), "any event");
+        check(NodeKind::Call, json!("refund"), "refund");
         let run = json!({"run": {"workflow": {"name": "c"}, "await": false}});
         check(NodeKind::Run, run, "c:latest, not awaited");
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::escape::dot as escape;
-use super::{Arc, ArcKind, Graph, Node, NodeKind, Section};
+use super::{Arc, Graph, Node, NodeKind, Section};
 
 /// The drawing as a `digraph`.
 pub(super) fn render(graph: &Graph) -> String {
@@ -44,19 +44,34 @@ impl Writer<'_, '_> {
 
     fn composite(&mut self, index: usize, node: &Node, depth: usize) {
         self.line(depth, &format!("subgraph cluster_{index} {{"));
-        let label = format!("{} ({})", node.name, node.kind.word());
+        let words = if node.detail.is_empty() { node.kind.word() } else { &node.detail };
+        let label = format!("{} ({words})", node.name);
         let tooltip = escape(&node.pointer);
         self.line(
             depth + 1,
             &format!("label=\"{}\"; tooltip=\"{tooltip}\"; style=rounded;", escape(&label)),
         );
         self.line(depth + 1, &format!("n{index} [shape=point, tooltip=\"{tooltip}\"];"));
-        self.block(Some(index), Section::Body, depth + 1);
-        self.block(Some(index), Section::Branch, depth + 1);
-        if !self.graph.children(Some(index), Section::Handler).is_empty() {
-            self.line(depth + 1, &format!("subgraph cluster_{index}_catch {{"));
-            self.line(depth + 2, "label=\"catch\"; style=\"rounded,dashed\";");
-            self.block(Some(index), Section::Handler, depth + 2);
+        for section in self.graph.sections(index) {
+            let Some(word) = section.word() else {
+                self.block(Some(index), section, depth + 1);
+                continue;
+            };
+            let number = match section {
+                Section::Before(number) | Section::After(number) => format!("_{number}"),
+                Section::Body | Section::Branch | Section::Handler | Section::Undo => String::new(),
+            };
+            self.line(depth + 1, &format!("subgraph cluster_{index}_{word}{number} {{"));
+            let heading = match section {
+                Section::Handler | Section::Undo | Section::Body | Section::Branch => {
+                    word.to_owned()
+                }
+                Section::Before(_) | Section::After(_) => {
+                    format!("{word} {}", escape(&self.graph.heading(index, section)))
+                }
+            };
+            self.line(depth + 2, &format!("label=\"{heading}\"; style=\"rounded,dashed\";"));
+            self.block(Some(index), section, depth + 2);
             self.line(depth + 1, "}");
         }
         self.line(depth, "}");
@@ -67,7 +82,7 @@ impl Writer<'_, '_> {
         if !arc.label.is_empty() {
             attributes.push(format!("label=\"{}\"", escape(&arc.label)));
         }
-        if matches!(arc.kind, ArcKind::Catch | ArcKind::Retry) {
+        if arc.kind.is_dashed() {
             attributes.push("style=dashed".to_owned());
         }
         // An arc ends at the edge of a cluster, not at the point inside, unless it stays inside.

@@ -44,9 +44,10 @@ pub(super) struct Placed {
     pub(super) detail: String,
 }
 
-/// The dashed frame of a handler.
+/// The dashed frame of a block beside its task: a handler, an extension, an undoing.
 #[derive(Debug)]
 pub(super) struct Panel {
+    pub(super) word: &'static str,
     pub(super) x: i32,
     pub(super) y: i32,
     pub(super) width: i32,
@@ -319,7 +320,8 @@ fn composite(graph: &Graph, index: usize, node: &Node) -> Area {
     }
     let turn = graph.leaving(index).find(|arc| arc.kind == ArcKind::Loop);
     if let Some(turn) = turn {
-        detail = fit(&format!("{} {}", turn.label, node.detail), SMALL_SIZE, TEXT_MAX);
+        let between = if node.kind == NodeKind::Listen { ": " } else { " " };
+        detail = fit(&format!("{}{between}{}", turn.label, node.detail), SMALL_SIZE, TEXT_MAX);
     }
     let title = if detail.is_empty() { 34 } else { 46 };
     let text = width(&name, NAME_SIZE + 1).max(width(&detail, SMALL_SIZE)) + 56;
@@ -345,32 +347,32 @@ fn inside(graph: &Graph, index: usize) -> Area {
         let leads = |arc: &&super::Arc| arc.from == index && arc.to == to;
         graph.arcs.iter().position(|arc| leads(&arc))
     };
-    let body = graph.children(Some(index), Section::Body);
-    if let Some(first) = body.first() {
-        add(block(graph, &body, entry(*first)), &mut all);
-    }
-    let branches = graph.children(Some(index), Section::Branch);
-    for branch in branches.iter().filter(|at| graph.node(**at).kind.is_task()) {
-        // An end of the workflow inside a branch belongs to the branch that leads there.
-        let ends = graph.leaving(*branch).map(|arc| arc.to).filter(|to| branches.contains(to));
-        let nodes: Vec<usize> = std::iter::once(*branch).chain(ends).collect();
-        add(block(graph, &nodes, entry(*branch)), &mut all);
-    }
-    let handler = graph.children(Some(index), Section::Handler);
-    if let Some(first) = handler.first() {
-        let arc = entry(*first);
-        let label = arc.and_then(|arc| graph.arcs.get(arc)).map_or("", |arc| arc.label.as_str());
-        add(panel(block(graph, &handler, arc), label), &mut all);
+    for section in graph.sections(index) {
+        let nodes = graph.children(Some(index), section);
+        let Some(first) = nodes.first() else { continue };
+        if section == Section::Branch {
+            for branch in nodes.iter().filter(|at| graph.node(**at).kind.is_task()) {
+                // An end of the workflow inside a branch belongs to the branch that leads there.
+                let ends = graph.leaving(*branch).map(|arc| arc.to).filter(|to| nodes.contains(to));
+                let own: Vec<usize> = std::iter::once(*branch).chain(ends).collect();
+                add(block(graph, &own, entry(*branch)), &mut all);
+            }
+        } else if let Some(word) = section.word() {
+            let heading = graph.heading(index, section);
+            add(panel(block(graph, &nodes, entry(*first)), word, &heading), &mut all);
+        } else {
+            add(block(graph, &nodes, entry(*first)), &mut all);
+        }
     }
     all
 }
 
-/// The frame of a handler.
-fn panel(inside: Area, label: &str) -> Area {
-    let label = fit(&format!("catch {label}"), SMALL_SIZE, TEXT_MAX);
+/// The frame of a block beside its task.
+fn panel(inside: Area, word: &'static str, heading: &str) -> Area {
+    let label = fit(format!("{word} {heading}").trim(), SMALL_SIZE, TEXT_MAX);
     let wide = (inside.width + 2 * PAD).max(width(&label, SMALL_SIZE) + 24);
     let height = inside.height + 22 + PAD;
-    let frame = Panel { x: 0, y: 4, width: wide, height: height - 4, label };
+    let frame = Panel { word, x: 0, y: 4, width: wide, height: height - 4, label };
     let mut area = Area { width: wide, height, panels: vec![frame], ..Area::default() };
     let left = (wide - inside.width) / 2;
     area.take(inside, left, 22);

@@ -41,11 +41,14 @@ impl Writer<'_, '_> {
     fn composite(&mut self, index: usize, node: &Node, depth: usize) {
         self.line(depth, &format!("subgraph n{index}[\"{}\"]", label(node, ": ")));
         self.line(depth + 1, &format!("n{index}i(( ))"));
-        self.block(Some(index), Section::Body, depth + 1);
-        self.block(Some(index), Section::Branch, depth + 1);
-        if !self.graph.children(Some(index), Section::Handler).is_empty() {
-            self.line(depth + 1, &format!("subgraph n{index}c[\"catch\"]"));
-            self.block(Some(index), Section::Handler, depth + 2);
+        for section in self.graph.sections(index) {
+            let Some(frame) = frame(section) else {
+                self.block(Some(index), section, depth + 1);
+                continue;
+            };
+            let word = section.word().unwrap_or_default();
+            self.line(depth + 1, &format!("subgraph n{index}{frame}[\"{word}\"]"));
+            self.block(Some(index), section, depth + 2);
             self.line(depth + 1, "end");
         }
         self.line(depth, "end");
@@ -54,10 +57,11 @@ impl Writer<'_, '_> {
     fn arc(&mut self, arc: &Arc) {
         let leads_inside = self.graph.node(arc.to).parent == Some(arc.from);
         let from = if leads_inside { format!("n{}i", arc.from) } else { format!("n{}", arc.from) };
-        let dashed = matches!(arc.kind, ArcKind::Catch | ArcKind::Retry);
-        let line = if dashed { "-.->" } else { "-->" };
-        let words = if arc.kind == ArcKind::Catch && leads_inside {
-            format!("catch {}", arc.label)
+        let line = if arc.kind.is_dashed() { "-.->" } else { "-->" };
+        let beside =
+            matches!(arc.kind, ArcKind::Catch | ArcKind::Before | ArcKind::After | ArcKind::Undo);
+        let words = if beside && leads_inside {
+            format!("{} {}", arc.kind.word(), arc.label)
         } else {
             arc.label.clone()
         };
@@ -68,11 +72,23 @@ impl Writer<'_, '_> {
     }
 }
 
+/// The end of the identifier of the frame around a block; `None` without a frame.
+fn frame(section: Section) -> Option<String> {
+    match section {
+        Section::Body | Section::Branch => None,
+        Section::Before(number) => Some(format!("b{number}")),
+        Section::Handler => Some("c".to_owned()),
+        Section::After(number) => Some(format!("a{number}")),
+        Section::Undo => Some("u".to_owned()),
+    }
+}
+
 /// The name with what it does; `between` stands between the two.
 fn label(node: &Node, between: &str) -> String {
     let condition = if node.is_conditional { "if… " } else { "" };
     let words = if node.detail.is_empty() { node.kind.word() } else { &node.detail };
-    let is_block = matches!(node.kind, NodeKind::For | NodeKind::Fork);
+    let is_block = matches!(node.kind, NodeKind::For | NodeKind::Fork | NodeKind::Listen)
+        && between != "<br/>";
     let kind = if is_block && !node.detail.is_empty() {
         format!("{} {words}", node.kind.word())
     } else {

@@ -32,8 +32,11 @@ svg{font-family:Helvetica,Arial,'Liberation Sans','DejaVu Sans',sans-serif}\
 .box>.shape{fill-opacity:.35}\
 .if>.shape{stroke-dasharray:5 3}\
 .panel{fill:#fff7ed;fill-opacity:.6;stroke:#c2803a;stroke-dasharray:4 3}\
+.panel.before,.panel.after{fill:#f6f7f9;stroke:#7b8494}\
+.panel.undo{fill:#fdf2f8;stroke:#a8457f}\
 .arc{fill:none;stroke:#6b7280;stroke-width:1.3;marker-end:url(#tenure-head)}\
 .arc.catch{stroke:#b45309;stroke-dasharray:4 3;marker-end:url(#tenure-head-catch)}\
+.arc.before,.arc.after,.arc.undo{stroke-dasharray:4 3}\
 .arc.end,.arc.exit{stroke:#9aa1ad}\
 .head{fill:#6b7280}.head-catch{fill:#b45309}\
 .flow{fill:#1f2430;stroke:#1f2430}.ring{fill:#fff;stroke:#1f2430;stroke-width:1.5}\
@@ -109,9 +112,9 @@ impl Page<'_, '_> {
     }
 
     fn panel(&mut self, panel: &Panel) {
-        let Panel { x, y, width, height, label } = panel;
+        let Panel { word, x, y, width, height, label } = panel;
         self.line(&format!(
-            "<rect class=\"panel\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"6\"/>"
+            "<rect class=\"panel {word}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"6\"/>"
         ));
         self.line(&format!(
             "<text class=\"detail\" x=\"{}\" y=\"{}\">{}</text>",
@@ -158,7 +161,7 @@ impl Page<'_, '_> {
         self.line(&format!(
             "<g class=\"task {}{form}{condition}{state}\" id=\"{}\" data-pointer=\"{}\">",
             node.kind.word(),
-            id(&node.pointer),
+            self.id(item.node, node),
             xml(&node.pointer)
         ));
         self.line(&format!("<title>{}</title>", xml(&tooltip(node))));
@@ -180,6 +183,18 @@ impl Page<'_, '_> {
         ));
         self.words(item, middle);
         self.line("</g>");
+    }
+
+    /// A task of a function or an extension stands at every place it runs at, each with an id of
+    /// its own; the first one has the plain id.
+    fn id(&self, index: usize, node: &Node) -> String {
+        let own = id(&node.pointer);
+        let before = self.graph.nodes.iter().take(index);
+        let same = |other: &&Node| other.kind.is_task() && other.pointer == node.pointer;
+        match before.filter(same).count() {
+            0 => own,
+            count => format!("{own}--{}", count + 1),
+        }
     }
 
     fn words(&mut self, item: &Placed, middle: i32) {
@@ -254,6 +269,10 @@ fn outline(item: &Placed, kind: NodeKind) -> String {
             x + q
         )
     };
+    // The shapes of small things make no good frames around others.
+    if item.is_composite {
+        return rounded(8);
+    }
     match kind {
         NodeKind::Wait => rounded(h / 2),
         NodeKind::Switch => {

@@ -161,7 +161,11 @@ fn no_name_leaves_its_place_in_the_picture() {
 /// Neighbors do not touch, children are inside their parents, everything is on the paper.
 #[test]
 fn nothing_overlaps() {
-    let graph = graph(SMALL);
+    [SMALL, BESIDE].into_iter().for_each(apart_on_paper);
+}
+
+fn apart_on_paper(text: &str) {
+    let graph = graph(text);
     let area = layout::drawing(&graph);
     let inside = |a: &layout::Placed, b: &layout::Placed| {
         a.x >= b.x
@@ -198,4 +202,72 @@ fn nothing_overlaps() {
     for (x, y) in area.lines.iter().flat_map(|line| &line.points) {
         assert!((0..=area.width).contains(x) && (0..=area.height).contains(y), "{x} {y}");
     }
+}
+
+const BESIDE: &str = "\
+use:
+  functions:
+    twice:
+      do:
+        - once: {set: {n: 1}}
+        - again: {set: {n: 2}}
+  extensions:
+    - audit:
+        extend: wait
+        when: .n == 1
+        before: [{note: {emit: {event: {with: {type: shop.noted}}}}}]
+        after: [{done: {emit: {event: {with: {type: shop.done}}}}}]
+do:
+  - first: {call: twice}
+  - second: {call: twice, metadata: {compensate: [{undo: {set: {n: 0}}}]}}
+  - rest: {wait: PT1S}
+  - hear:
+      listen: {to: {any: [], until: {one: {with: {type: shop.closed}}}}}
+      foreach: {item: change, do: [{keep: {set: {n: 3}}}]}
+";
+
+/// They were drawn as tasks without arcs, all of one pointer under one id.
+#[test]
+fn what_lies_around_a_task_has_a_section_of_its_own() {
+    let graph = graph(BESIDE);
+    assert_eq!(
+        graph.render(Format::Text, &Highlight::default()),
+        "\
+small:1.0.0  shop
+├─ first        call twice
+│  └─ twice     do
+│     ├─ once   set n
+│     └─ again  set n
+├─ second       call twice
+│  ├─ twice     do
+│  │  ├─ once   set n
+│  │  └─ again  set n
+│  └─ undo
+│     └─ undo   set n
+├─ rest         wait PT1S
+│  ├─ before    audit?
+│  │  └─ note   emit shop.noted
+│  └─ after     audit?
+│     └─ done   emit shop.done
+└─ hear         listen any event
+   └─ keep      set n
+"
+    );
+    let all = arcs(&graph);
+    for expected in [
+        "second -body-> twice",
+        "second -undo-> undo",
+        "rest -before-> note audit?",
+        "rest -after-> done audit?",
+        "hear -loop-> keep each change",
+    ] {
+        assert!(all.iter().any(|arc| arc == expected), "{expected} is not in {all:?}");
+    }
+    let svg = graph.render(Format::Svg, &Highlight::default());
+    let ids: Vec<&str> =
+        svg.split(" id=\"task").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    let unique: BTreeSet<&&str> = ids.iter().collect();
+    assert!(ids.len() >= 12 && unique.len() == ids.len(), "{ids:?}");
+    let mermaid = graph.render(Format::Mermaid, &Highlight::default());
+    assert!(mermaid.contains("b0[\"before\"]") && mermaid.contains("u[\"undo\"]"), "{mermaid}");
 }

@@ -9,7 +9,7 @@ const DETAIL_MAX: usize = 60;
 pub(super) fn render(graph: &Graph) -> String {
     let mut lines = vec![(graph.title.clone(), graph.subtitle.clone())];
     let mut writer = Writer { graph, lines: &mut lines };
-    writer.block(None, Section::Body, "");
+    writer.block(None, Section::Body, "", false);
     let width = lines.iter().skip(1).map(|(left, _)| left.chars().count()).max().unwrap_or(0);
     let mut out = String::new();
     for (row, (left, right)) in lines.into_iter().enumerate() {
@@ -27,31 +27,37 @@ struct Writer<'g, 'o> {
 }
 
 impl Writer<'_, '_> {
-    fn block(&mut self, parent: Option<usize>, section: Section, before: &str) {
+    /// The tasks of a block; `more` says that something of the same task comes below.
+    fn block(&mut self, parent: Option<usize>, section: Section, before: &str, more: bool) {
         let all = self.graph.children(parent, section);
         let tasks: Vec<usize> =
             all.into_iter().filter(|at| self.graph.node(*at).kind.is_task()).collect();
-        let handled = section == Section::Body
-            && parent.is_some()
-            && !self.graph.children(parent, Section::Handler).is_empty();
         for (place, index) in tasks.iter().enumerate() {
-            let last = place + 1 == tasks.len() && !handled;
+            let last = place + 1 == tasks.len() && !more;
             let (mark, below) = if last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
             let node = self.graph.node(*index);
             let condition = if node.is_conditional { " ?" } else { "" };
             let left = format!("{before}{mark}{}{condition}", shown(&node.name));
             self.lines.push((left, self.words(*index, node)));
             let before = format!("{before}{below}");
-            self.block(Some(*index), Section::Body, &before);
-            self.block(Some(*index), Section::Branch, &before);
-            if !self.graph.children(Some(*index), Section::Handler).is_empty() {
-                let caught = self.graph.leaving(*index).find(|arc| {
-                    arc.kind == ArcKind::Catch && self.graph.node(arc.to).parent == Some(*index)
-                });
-                let label = caught.map(|arc| arc.label.clone()).unwrap_or_default();
-                self.lines.push((format!("{before}└─ catch"), label));
-                self.block(Some(*index), Section::Handler, &format!("{before}   "));
-            }
+            self.inside(*index, &before);
+        }
+    }
+
+    /// The blocks of a task; those beside it below a word of their own.
+    fn inside(&mut self, index: usize, before: &str) {
+        let sections = self.graph.sections(index);
+        let count = sections.len();
+        for (place, section) in sections.into_iter().enumerate() {
+            let more = place + 1 < count;
+            let Some(word) = section.word() else {
+                self.block(Some(index), section, before, more);
+                continue;
+            };
+            let (mark, below) = if more { ("├─ ", "│  ") } else { ("└─ ", "   ") };
+            let heading = shown(&self.graph.heading(index, section));
+            self.lines.push((format!("{before}{mark}{word}"), heading));
+            self.block(Some(index), section, &format!("{before}{below}"), false);
         }
     }
 
@@ -74,9 +80,14 @@ impl Writer<'_, '_> {
         let label = shown(&arc.label);
         let target = if to.kind.is_task() { shown(&to.name) } else { to.kind.word().to_owned() };
         match arc.kind {
-            ArcKind::Start | ArcKind::Next | ArcKind::Body | ArcKind::Branch | ArcKind::Loop => {
-                None
-            }
+            ArcKind::Start
+            | ArcKind::Next
+            | ArcKind::Body
+            | ArcKind::Branch
+            | ArcKind::Loop
+            | ArcKind::Before
+            | ArcKind::After
+            | ArcKind::Undo => None,
             ArcKind::Catch if to.parent == Some(index) => None,
             ArcKind::Retry => Some(format!("↻ {label}")),
             ArcKind::Case | ArcKind::Catch => Some(format!("{label} → {target}")),

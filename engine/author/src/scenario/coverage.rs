@@ -3,13 +3,15 @@
 //! Arcs are what the graph of the control flow has, told apart by how they are chosen: the cases
 //! of a `switch` (and none of them), `if` held or not, a loop with no, one or many turns, a `try`
 //! that went well, was retried or caught, the branch that won, the event that came, a time-out,
-//! and the way to the next task.
+//! a person who did not decide, and the way to the next task. Tasks of functions, extensions,
+//! compensations and turns of `foreach` are tasks like others; a function called from several
+//! places counts once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use tenure_definition::plan::{Flow, Strategy, Try};
-use tenure_definition::{Plan, Task, TaskKind};
+use tenure_definition::plan::{EventFilter, Flow, Listen, Strategy, Try, Until};
+use tenure_definition::{Plan, Task, TaskId, TaskKind};
 use tenure_machine::{Fact, InstanceId};
 
 use super::record::{Moment, Record};
@@ -18,6 +20,8 @@ use super::record::{Moment, Record};
 const BEGUN: &str = "begins";
 /// The way on from a `switch` none of whose cases held.
 const NO_CASE: &str = "no case";
+/// A person did not decide in time.
+const OVERDUE: &str = "overdue";
 
 /// What was gone of one definition.
 #[derive(Debug, Clone)]
@@ -57,6 +61,18 @@ struct Course {
     failed: BTreeSet<String>,
     /// Switches that took a case.
     chosen: BTreeSet<String>,
+    /// Tasks that run, in the order in which they began.
+    open: Vec<TaskId>,
+}
+
+impl Course {
+    /// Which of the tasks with one pointer runs: those of functions and extensions stand at every
+    /// place they run at, so it is the one whose surrounding task began last.
+    fn meant<'p>(&self, same: &[&'p Task]) -> Option<&'p Task> {
+        let since = |task: &Task| self.open.iter().rposition(|open| Some(*open) == task.parent);
+        let ran = |task: &Task| self.open.contains(&task.id);
+        same.iter().copied().max_by_key(|task| (ran(task), since(task)))
+    }
 }
 
 impl Map {
@@ -67,15 +83,25 @@ impl Map {
     /// Adds what a run of this definition has gone.
     pub(super) fn add(&mut self, record: &Record) {
         let plan = Arc::clone(&self.plan);
-        let by_pointer: BTreeMap<&str, &Task> =
-            plan.tasks.iter().map(|task| (task.pointer.as_str(), task)).collect();
+        let mut by_pointer: BTreeMap<&str, Vec<&Task>> = BTreeMap::new();
+        for task in &plan.tasks {
+            by_pointer.entry(task.pointer.as_str()).or_default().push(task);
+        }
         let mut courses: BTreeMap<InstanceId, Course> = BTreeMap::new();
         let own = record.moments.iter().filter(|moment| moment.definition == plan.document.name);
         for moment in own {
             let pointer = moment.entry.task.as_deref().unwrap_or_default();
-            let Some(task) = by_pointer.get(pointer) else { continue };
+            let Some(same) = by_pointer.get(pointer) else { continue };
             let course = courses.entry(moment.instance).or_default();
+            let Some(task) = course.meant(same) else { continue };
             self.follow(course, &plan, task, moment);
+            let is_over = matches!(
+                &moment.entry.fact,
+                Fact::TaskCompleted { .. } | Fact::TaskFaulted { .. } | Fact::TaskCancelled
+            );
+            if is_over {
+                course.open.retain(|open| *open != task.id);
+            }
         }
     }
 
@@ -90,6 +116,7 @@ impl Map {
             if task.condition.is_some() {
                 self.mark(task, "if: true");
             }
+            course.open.push(task.id);
             course.turns.insert(task.pointer.clone(), 0);
             course.failed.remove(&task.pointer);
             course.chosen.remove(&task.pointer);
@@ -111,9 +138,8 @@ impl Map {
         }
         if let Fact::EventConsumed { event } = fact
             && let TaskKind::Listen(listen) = &task.kind
-            && let Strategy::Any(filters) = &listen.to
         {
-            for filter in filters {
+            for filter in told_apart(listen) {
                 if filter.event_type.as_ref().is_none_or(|kind| *kind == event.kind) {
                     self.mark(task, heard(filter.event_type.as_deref()));
                 }
@@ -122,7 +148,9 @@ impl Map {
         if let Fact::TaskFaulted { error } = fact {
             let is_own = error.instance.as_deref() == Some(task.pointer.as_str());
             if is_own && error.status == 408 && error.kind.ends_with("/timeout") {
+                // Which of the two times was over cannot be seen where a person's task has both.
                 self.mark(task, "timeout");
+                self.mark(task, OVERDUE);
             }
             if let Some(tried) = guard(plan, task) {
                 course.failed.insert(tried.pointer.clone());
@@ -140,9 +168,7 @@ impl Map {
     /// A task is the first of a block: a turn, or a handler.
     fn entered(&mut self, course: &mut Course, plan: &Plan, task: &Task) {
         let Some(parent) = task.parent.map(|parent| plan.task(parent)) else { return };
-        if let TaskKind::For(looped) = &parent.kind
-            && looped.body.first() == Some(&task.id)
-        {
+        if turn_of(parent) == Some(task.id) {
             *course.turns.entry(parent.pointer.clone()).or_default() += 1;
         }
         if let TaskKind::Try(tried) = &parent.kind
@@ -157,7 +183,7 @@ impl Map {
             let label = if course.failed.contains(&task.pointer) { "catch" } else { "went well" };
             self.mark(task, label);
         }
-        if let TaskKind::For(_) = &task.kind {
+        if !turn_counts(task).is_empty() {
             self.turns(course, task);
         }
         if !course.chosen.contains(&task.pointer) && matches!(&task.kind, TaskKind::Switch(_)) {
@@ -193,6 +219,7 @@ impl Map {
     /// What there is, and what of it was never gone.
     pub(super) fn coverage(&self) -> Coverage {
         let document = &self.plan.document;
+        let mut known = BTreeSet::new();
         let all: Vec<(String, String)> = self
             .plan
             .tasks
@@ -201,6 +228,8 @@ impl Map {
                 let arcs = arcs(&self.plan, task).into_iter();
                 arcs.map(|label| (task.pointer.clone(), label))
             })
+            // A function counts once, from wherever it is called.
+            .filter(|arc| known.insert(arc.clone()))
             .collect();
         Coverage {
             definition: format!("{}/{}:{}", document.namespace, document.name, document.version),
@@ -216,16 +245,78 @@ fn heard(kind: Option<&str>) -> String {
 
 /// The innermost `try` in whose body a task is.
 fn guard<'p>(plan: &'p Plan, task: &Task) -> Option<&'p Task> {
-    let mut next = task.parent;
-    while let Some(parent) = next.map(|parent| plan.task(parent)) {
-        if let TaskKind::Try(_) = &parent.kind
-            && task.pointer.starts_with(&format!("{}/try/", parent.pointer))
+    let mut inner = task;
+    while let Some(parent) = inner.parent.map(|parent| plan.task(parent)) {
+        if let TaskKind::Try(tried) = &parent.kind
+            && tried.body.contains(&inner.id)
         {
             return Some(parent);
         }
-        next = parent.parent;
+        inner = parent;
     }
     None
+}
+
+/// The filters of a `listen` whose events lead different ways.
+fn told_apart(listen: &Listen) -> Vec<&EventFilter> {
+    let any: &[EventFilter] = match &listen.to {
+        Strategy::Any(filters) => filters,
+        Strategy::One(_) | Strategy::All(_) => &[],
+    };
+    any.iter().chain(listen.until.as_ref().map_or(&[][..], Until::filters)).collect()
+}
+
+/// The first task of a turn.
+fn turn_of(task: &Task) -> Option<TaskId> {
+    match &task.kind {
+        TaskKind::For(looped) => looped.body.first().copied(),
+        TaskKind::Listen(listen) => {
+            listen.foreach.as_ref().and_then(|each| each.body.first().copied())
+        }
+        TaskKind::Call(_)
+        | TaskKind::Function(_)
+        | TaskKind::Compensate
+        | TaskKind::Rethrow
+        | TaskKind::Human(_)
+        | TaskKind::Do(_)
+        | TaskKind::Emit(_)
+        | TaskKind::Fork(_)
+        | TaskKind::Raise(_)
+        | TaskKind::Run(_)
+        | TaskKind::Set(_)
+        | TaskKind::Switch(_)
+        | TaskKind::Try(_)
+        | TaskKind::Wait(_) => None,
+    }
+}
+
+/// How many turns are told apart. A `listen` that hears one event has always one turn, and one
+/// that counts what it heard at least one.
+fn turn_counts(task: &Task) -> &'static [&'static str] {
+    const ALL: &[&str] = &["no turn", "one turn", "many turns"];
+    match &task.kind {
+        TaskKind::For(_) => ALL,
+        TaskKind::Listen(listen) if turn_of(task).is_some() => match &listen.until {
+            Some(Until::Event(_)) => ALL,
+            Some(Until::Condition(_)) => ALL.get(1..).unwrap_or_default(),
+            Some(Until::Never) | None => &[],
+        },
+        TaskKind::Listen(_)
+        | TaskKind::Call(_)
+        | TaskKind::Function(_)
+        | TaskKind::Compensate
+        | TaskKind::Rethrow
+        | TaskKind::Human(_)
+        | TaskKind::Do(_)
+        | TaskKind::Emit(_)
+        | TaskKind::Fork(_)
+        | TaskKind::Raise(_)
+        | TaskKind::Run(_)
+        | TaskKind::Set(_)
+        | TaskKind::Switch(_)
+        | TaskKind::Try(_)
+        | TaskKind::Wait(_) => &[],
+    }
 }
 
 /// The label of the way a task is left by, where that leads to another task.
@@ -236,7 +327,8 @@ fn way_on(plan: &Plan, task: &Task) -> Option<String> {
         Flow::Exit | Flow::End => return None,
     };
     let is_choice = matches!(&task.kind, TaskKind::Switch(_));
-    let ends_here = matches!(&task.kind, TaskKind::Raise(_)) && task.condition.is_none();
+    let ends_here =
+        matches!(&task.kind, TaskKind::Raise(_) | TaskKind::Rethrow) && task.condition.is_none();
     (!is_choice && !ends_here).then(|| format!("then {}", plan.task(next).name))
 }
 
@@ -255,9 +347,7 @@ fn arcs(plan: &Plan, task: &Task) -> Vec<String> {
             arcs.push(NO_CASE.to_owned());
         }
     }
-    if let TaskKind::For(_) = &task.kind {
-        arcs.extend(["no turn", "one turn", "many turns"].map(str::to_owned));
-    }
+    arcs.extend(turn_counts(task).iter().map(|&count| count.to_owned()));
     if let TaskKind::Try(tried) = &task.kind {
         arcs.extend(ways_of(tried).into_iter().map(str::to_owned));
     }
@@ -266,10 +356,14 @@ fn arcs(plan: &Plan, task: &Task) -> Vec<String> {
     {
         arcs.extend(fork.branches.iter().map(|id| format!("{} wins", plan.task(*id).name)));
     }
-    if let TaskKind::Listen(listen) = &task.kind
-        && let Strategy::Any(filters) = &listen.to
+    if let TaskKind::Listen(listen) = &task.kind {
+        let filters = told_apart(listen).into_iter();
+        arcs.extend(filters.map(|filter| heard(filter.event_type.as_deref())));
+    }
+    if let TaskKind::Human(_) = &task.kind
+        && task.definition.pointer("/with/due").is_some()
     {
-        arcs.extend(filters.iter().map(|filter| heard(filter.event_type.as_deref())));
+        arcs.push(OVERDUE.to_owned());
     }
     arcs.extend(way_on(plan, task));
     arcs

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
+use tenure_adapter::contract::LANGUAGE_CALLS;
 use tenure_adapter::{Catalog, Manifest};
 
 use super::value::EXPRESSION;
@@ -10,12 +11,16 @@ use super::{object, of};
 
 /// Calls the language knows by a word of its own and this server refuses.
 const REFUSED: [&str; 4] = ["asyncapi", "grpc", "a2a", "mcp"];
+/// Calls that the engine itself answers.
+const ENGINE: [&str; 3] =
+    ["human.task:1.0.0@default", "engine.compensate:1.0.0@default", "engine.rethrow:1.0.0@default"];
 
 /// What `call` may say.
 pub(super) fn call(catalog: &Catalog) -> Value {
     let mut names: Vec<String> = catalog.functions().map(Manifest::reference).collect();
+    names.extend(LANGUAGE_CALLS.into_iter().chain(ENGINE).map(str::to_owned));
     names.sort();
-    names.extend(["http".to_owned(), "openapi".to_owned()]);
+    names.dedup();
     json!({
         "type": "string",
         "description": "`NAME:VERSION@default` of a function of the catalog (`tenure schema --list` shows them), a name of `use.functions`, http or openapi. asyncapi, grpc, a2a and mcp are refused: call a function of the catalog.",
@@ -28,7 +33,9 @@ pub(super) fn call(catalog: &Catalog) -> Value {
 pub(super) fn arguments(catalog: &Catalog) -> Vec<Value> {
     let mut rules =
         vec![rule(&["http".to_owned()], &http()), rule(&["openapi".to_owned()], &openapi())];
-    for manifest in catalog.functions() {
+    // The calls of the language have their own, looser form in a definition.
+    let of_language = |name: &str| LANGUAGE_CALLS.contains(&name);
+    for manifest in catalog.functions().filter(|manifest| !of_language(&manifest.name)) {
         rules.push(rule(&references(catalog, manifest), &with(manifest)));
     }
     rules

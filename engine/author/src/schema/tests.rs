@@ -18,6 +18,7 @@ fn manifest(version: &str) -> Manifest {
             "properties": { "sku": { "type": "string", "maxLength": 5 }, "count": { "type": "integer" } },
         }),
         output: json!({}),
+        errors: Vec::new(),
         class: EffectClass::Natural,
         money: false,
         deadline_ms: 1,
@@ -99,4 +100,70 @@ fn functions_are_listed_newest_first() {
     assert_eq!(calls(None), all);
     assert_eq!(calls(Some("shop.order:2")), ["shop.order:2.0.0@default"]);
     assert!(calls(Some("shop.orders")).is_empty());
+}
+
+#[test]
+fn metadata_has_the_forms_that_register() {
+    let schema = jsonschema::draft202012::new(&schema(&Catalog::default())).unwrap();
+    let valid = |document: &Value, task: &Value| {
+        let mut head = json!({ "dsl": "1.0.3", "namespace": "n", "name": "a", "version": "1.0.0" });
+        head["metadata"] = document.clone();
+        let task = json!({ "do": [{ "b": { "set": { "n": 1 } } }], "metadata": task });
+        schema.is_valid(&json!({ "document": head, "do": [{ "a": task }] }))
+    };
+    let check = |document: Value, expected| {
+        assert_eq!(valid(&document, &json!({})), expected, "{document}");
+    };
+    check(json!({ "businessKey": "${ .id }" }), true);
+    check(json!({ "businessKey": { "key": "${ .id }", "policy": "return-existing" } }), true);
+    check(json!({ "businessKey": { "key": "${ .id }", "policy": "refuse" } }), false);
+    check(json!({ "businessKey": { "policy": "queue" } }), false);
+    check(json!({ "onCancel": "compensate" }), true);
+    check(json!({ "onCancel": "undo" }), false);
+    check(json!({ "lifecycle": "tasks" }), true);
+    check(json!({ "lifecycle": true }), false);
+    check(json!({ "sensitive": ["card"] }), true);
+    check(json!({ "sensitive": true }), false);
+    check(json!({ "searchable": { "plan": "${ .plan }" } }), true);
+    check(
+        json!({ "schedule": { "overlap": "skip", "dst": { "gap": "next" }, "jitter": "PT5M" } }),
+        true,
+    );
+    check(json!({ "schedule": { "overlap": "never" } }), false);
+    check(json!({ "migrateFrom": {} }), false);
+    check(json!({ "mine": [1] }), true);
+    let check = |task: Value, expected| {
+        assert_eq!(valid(&json!({}), &task), expected, "{task}");
+    };
+    check(json!({ "effect": "at-least-once" }), true);
+    check(json!({ "effect": { "keyed": { "header": "Idempotency-Key", "life": "P1D" } } }), true);
+    check(json!({ "effect": "twice" }), false);
+    check(
+        json!({ "compensate": [{ "b": { "set": { "n": 1 } } }], "expect": { "within": "P1D" } }),
+        true,
+    );
+    check(json!({ "compensate": [{ "b": { "sett": { "n": 1 } } }] }), false);
+    check(json!({ "silence": [{ "code": "no-delay", "reason": "meant so" }] }), true);
+    check(json!({ "silence": [{ "code": "no-delay" }] }), false);
+}
+
+#[test]
+fn authentication_has_the_fields_of_its_scheme() {
+    let check = |policy: Value, expected| {
+        let endpoint = json!({ "uri": "https://x.example", "authentication": policy });
+        let task = json!({ "call": "http", "with": { "method": "get", "endpoint": endpoint } });
+        assert_eq!(is_valid(&json!([{ "a": task }])), expected, "{task}");
+    };
+    check(json!({ "use": "name" }), true);
+    check(json!({ "basic": { "username": "u", "password": "p" } }), true);
+    check(json!({ "basic": { "username": "u" } }), false);
+    check(json!({ "bearer": { "use": "secret" } }), true);
+    check(json!({ "bearer": { "tokn": "t" } }), false);
+    let oauth = json!({ "authority": "https://a.example", "grant": "client_credentials", "client": { "id": "c" } });
+    check(json!({ "oauth2": oauth }), true);
+    check(
+        json!({ "oauth2": { "authority": "https://a.example", "grant": "authorization_code" } }),
+        false,
+    );
+    check(json!({ "digest": { "username": "u", "password": "p" } }), false);
 }

@@ -57,22 +57,7 @@ pub(super) fn definitions() -> Value {
             "schema": of("schema", "What the context must fit."),
             "as": transform("The new context; `.` is the output. To add to it write `$context + {...}`."),
         })),
-        "authentication": {
-            "description": "How to prove who we are: inline, or `use` with a name of `use.authentications`.",
-            "type": "object",
-            "minProperties": 1,
-            "maxProperties": 1,
-            "properties": {
-                "use": text("A name of `use.authentications`."),
-                "basic": { "type": "object", "description": "Name and password." },
-                "bearer": { "type": "object", "description": "A token." },
-                "oauth2": { "type": "object", "description": "OAuth 2, grant `client_credentials`." },
-                "oidc": { "type": "object", "description": "OpenID Connect." },
-                "digest": super::refused("Use basic over TLS, bearer or oauth2."),
-                "certificate": super::refused("Configure a connection; the functions of the catalog use it."),
-            },
-            "additionalProperties": false,
-        },
+        "authentication": authentication(),
         "endpoint": {
             "description": "A URI, a URI template (`{name}` is a field of the input), an expression, or an object with `uri`.",
             "anyOf": [
@@ -83,6 +68,73 @@ pub(super) fn definitions() -> Value {
                 })),
             ],
         },
+    })
+}
+
+/// A policy, or its name.
+fn authentication() -> Value {
+    let secret = |scheme: &str| {
+        object(
+            "",
+            &["use"],
+            &json!({
+                "use": text(&format!("A secret whose value is the whole {scheme} policy as JSON text.")),
+            }),
+        )
+    };
+    let scheme = |name: &str, words: &str, needs: &[&str], fields: &Value| json!({ "description": words, "anyOf": [object("", needs, fields), secret(name)] });
+    let list = |words: &str| json!({ "type": "array", "items": { "type": "string" }, "description": words });
+    let token = |words: &str| {
+        object(words, &[], &json!({ "token": text("The token."), "type": text("Its type.") }))
+    };
+    let mut oauth = json!({
+        "authority": text("Where tokens come from."),
+        "grant": { "enum": ["client_credentials", "password"], "description": "How a token is got; other grants are refused." },
+        "client": object("Who asks.", &[], &json!({
+            "id": text("Its name."),
+            "secret": text("Its secret: `${ $secrets.NAME }`."),
+            "assertion": text("A signed statement of its own."),
+            "authentication": { "enum": ["client_secret_post", "client_secret_basic", "client_secret_jwt", "private_key_jwt", "none"] },
+        })),
+        "request": object("", &[], &json!({ "encoding": text("Media type of the request for a token.") })),
+        "issuers": list("Who may have issued the token."),
+        "scopes": list("What the token is for."),
+        "audiences": list("Whom the token is for."),
+        "username": text("For the grant `password`."),
+        "password": text("For the grant `password`."),
+        "subject": token("On whose behalf."),
+        "actor": token("Who acts."),
+    });
+    let oidc = oauth.clone();
+    if let Some(fields) = oauth.as_object_mut() {
+        let endpoints = json!({
+            "token": text("Path of the endpoint for tokens."),
+            "revocation": text("Path for revocation."),
+            "introspection": text("Path for introspection."),
+        });
+        fields.insert("endpoints".to_owned(), object("Below the authority.", &[], &endpoints));
+    }
+    let needs = ["authority", "grant"];
+    json!({
+        "description": "How to prove who we are: inline, or `use` with a name of `use.authentications`.",
+        "type": "object",
+        "minProperties": 1,
+        "maxProperties": 1,
+        "properties": {
+            "use": text("A name of `use.authentications`."),
+            "basic": scheme("basic", "Name and password.", &["username", "password"], &json!({
+                "username": text("The name."),
+                "password": text("The password: `${ $secrets.NAME }`."),
+            })),
+            "bearer": scheme("bearer", "A token.", &["token"], &json!({
+                "token": text("The token: `${ $secrets.NAME }`."),
+            })),
+            "oauth2": scheme("oauth2", "OAuth 2.", &needs, &oauth),
+            "oidc": scheme("oidc", "OpenID Connect.", &needs, &oidc),
+            "digest": super::refused("Use basic over https, bearer, oauth2 or oidc."),
+            "certificate": super::refused("Use basic over https, bearer, oauth2 or oidc."),
+        },
+        "additionalProperties": false,
     })
 }
 

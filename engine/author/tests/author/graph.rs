@@ -61,3 +61,35 @@ fn a_drawing_leads_where_the_plan_leads() {
         assert_eq!(drawn, meant, "{name}");
     }
 }
+
+/// What begins and ends a drawing in `workflows/README.md`.
+fn marks(name: &str) -> (String, &'static str) {
+    (format!("<!-- drawing: {name} -->\n```mermaid\n"), "```\n")
+}
+
+/// The pages of `workflows/` show each process as it is. With `TENURE_UPDATE=1` they are written.
+#[test]
+fn the_drawings_of_our_definitions_are_current() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../workflows/DRAWINGS.md");
+    let before = std::fs::read_to_string(&page).unwrap();
+    let mut text = before.clone();
+    let catalog = catalog();
+    for found in ours() {
+        let drawn = Graph::of(&plan(&found, &catalog).unwrap());
+        let drawn = drawn.render(Format::Mermaid, &Highlight::default());
+        let (open, close) = marks(&found.name);
+        let (head, rest) = text.split_once(&open).unwrap_or_else(|| {
+            panic!("workflows/DRAWINGS.md has no drawing of {}: add {open}{close}", found.name)
+        });
+        let (_, tail) = rest.split_once(close).unwrap();
+        text = format!("{head}{open}{drawn}{close}{tail}");
+    }
+    if std::env::var_os("TENURE_UPDATE").is_some() {
+        std::fs::write(&page, &text).unwrap();
+    }
+    assert!(
+        text == before || std::env::var_os("TENURE_UPDATE").is_some(),
+        "workflows/DRAWINGS.md shows other drawings than the definitions make: \
+         play this test with TENURE_UPDATE=1"
+    );
+}

@@ -36,6 +36,7 @@ fn catalog() -> Catalog {
             },
         }),
         output: json!({}),
+        errors: Vec::new(),
         class: EffectClass::Natural,
         money: false,
         deadline_ms: 1000,
@@ -266,10 +267,7 @@ fn mistakes_of_tasks_are_found() {
         "do:\n  - a: {set: {b: 1}, input: {schema: {document: {type: 7}}}}\n",
         &[("bad-schema", 2, 56)],
     );
-    check(
-        "schedule: {cron: '* * *'}\ndo:\n  - a: {set: {b: 1}}\n",
-        &[("without-effect", 1, 11), ("bad-cron", 1, 18)],
-    );
+    check("schedule: {cron: '* * *'}\ndo:\n  - a: {set: {b: 1}}\n", &[("bad-cron", 1, 18)]);
     check(
         "schedule: {read: data}\ndo:\n  - a: {set: {b: 1}}\n",
         &[("missing-field", 1, 11), ("missing-field", 1, 12)],

@@ -31,7 +31,11 @@ impl<'n> Compiler<'_, 'n> {
                 let upper = value.as_str().map(str::to_ascii_uppercase);
                 Template::Constant(upper.map_or(value, Into::into))
             }
-            computed => computed,
+            computed @ (Template::Expression(_)
+            | Template::Text(_)
+            | Template::Uri(_)
+            | Template::Array(_)
+            | Template::Object(_)) => computed,
         };
         let natural = method
             .constant()
@@ -126,16 +130,16 @@ impl<'n> Compiler<'_, 'n> {
     }
 }
 
-/// Adds what the adapter must know of a declaration, and gives the class.
+/// Adds what the adapter must know of a declaration, and gives the class. `repeatable` says that
+/// twice is the same or acceptable. A key is no such thing: it protects a repetition under the same
+/// key, while a new try after a failure has a new one.
 fn declare(fields: &mut Fields, effect: &Effect, usual: EffectClass) -> EffectClass {
     let Effect::Declared(class, header) = effect else { return usual };
     let repeatable = match class {
-        EffectClass::Natural | EffectClass::AtLeastOnce | EffectClass::Keyed { .. } => true,
-        EffectClass::AtMostOnce | EffectClass::Lookup => false,
+        EffectClass::Natural | EffectClass::AtLeastOnce => true,
+        EffectClass::Keyed { .. } | EffectClass::AtMostOnce | EffectClass::Lookup => false,
     };
-    if repeatable {
-        fields.push(("repeatable".to_owned(), Template::Constant(true.into())));
-    }
+    fields.push(("repeatable".to_owned(), Template::Constant(repeatable.into())));
     if let Some(header) = header {
         let header = Template::Constant(header.as_str().into());
         fields.push(("idempotency_header".to_owned(), header));

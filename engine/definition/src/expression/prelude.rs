@@ -30,7 +30,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("get_jq_origin", "an expression reads no files"),
     ("get_prog_origin", "an expression reads no files"),
     ("modulemeta", "an expression has no modules"),
-    ("builtins", "the functions are listed in docs/language.md"),
+    ("builtins", "the functions are listed in docs/language/expressions.md"),
 ];
 
 /// Native functions left out with the definitions that need them: they reach outside, or ours in

@@ -288,3 +288,22 @@ fn messages_are_short() {
 mod differential;
 mod facts;
 mod hostile;
+
+#[test]
+fn a_customer_who_spelled_a_mark_in_another_code_had_a_secret_sent() {
+    let mark = |name: &str| format!("{}secret:{name}{}", mark::OPEN, mark::CLOSE);
+    let forged = r#""\ue000secret:stripe\ue001""#;
+    let input = json!({"text": forged, "codes": [0xE000, 0x73, 0xE001], "own": mark("own")});
+    for source in [
+        ".text | fromjson",
+        ".codes | implode",
+        "{k: (.text | fromjson)}",
+        "{(.text | fromjson): 1}",
+    ] {
+        let found = eval(source, &input).unwrap().to_string();
+        assert!(!found.contains(mark::OPEN), "{source}: {found}");
+    }
+    // What the input had is kept: a secret that `input.from` gave must arrive.
+    check(".own", input.clone(), json!(mark("own")));
+    check("\"Bearer \" + .own", input, json!(format!("Bearer {}", mark("own"))));
+}

@@ -43,9 +43,6 @@ impl Parser<'_> {
             self.report
                 .error("missing-field", &node.at, "a schedule starts instances by something")
                 .help("give one of every, cron, after, on");
-        } else {
-            let instead = "start instances through the API; `tenure run --trigger` plays `on`";
-            self.no_effect_yet(&node.at, "a schedule on the server", instead);
         }
         let read = self.read_mode(node);
         Some(Schedule {

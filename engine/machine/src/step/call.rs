@@ -259,15 +259,35 @@ impl<'a> Mover<'a> {
                 self.resolve(frame);
                 self.fail_frame(frame, Problem::declined(*class, code, detail.clone()));
             }
-            Outcome::Failed { error } => {
-                self.resolve(frame);
-                self.fail_frame(frame, Problem { instance: None, ..error.clone() });
-            }
+            Outcome::Failed { error } => self.failed(frame, error),
             Outcome::Rejected { reason, detail, retry_after_ms } => {
                 self.rejected(frame, *reason, detail, *retry_after_ms);
             }
             Outcome::NotSent { detail } => self.not_sent(frame, detail),
             Outcome::Unknown { detail } => self.settle(frame, detail, until),
+        }
+    }
+
+    /// An error of the language. Where acting twice would do harm, it proves nothing about an earlier
+    /// attempt that is still in doubt.
+    fn failed(&mut self, frame: FrameId, error: &Problem) {
+        let Some((effect, manifest)) = self.effect_mut(frame) else { return };
+        let in_doubt = effect.unknowns > 0;
+        match manifest.class {
+            EffectClass::Keyed { .. } | EffectClass::Lookup | EffectClass::AtMostOnce
+                if in_doubt =>
+            {
+                let detail = error.detail.as_deref().unwrap_or(&error.title);
+                self.after_doubt(frame, manifest, detail);
+            }
+            EffectClass::Keyed { .. }
+            | EffectClass::Lookup
+            | EffectClass::AtMostOnce
+            | EffectClass::Natural
+            | EffectClass::AtLeastOnce => {
+                self.resolve(frame);
+                self.fail_frame(frame, Problem { instance: None, ..error.clone() });
+            }
         }
     }
 
@@ -279,9 +299,8 @@ impl<'a> Mover<'a> {
         let unsent = effect.unsent;
         // An address of the definition's own has no operator to mend it: the definition is told.
         if manifest.connection.is_none() && unsent > UNSENT_OF_DEFINITION_MAX {
-            self.resolve(frame);
             let error = Problem::standard("communication", 500, "Communication Error", detail);
-            return self.fail_frame(frame, error);
+            return self.failed(frame, &error);
         }
         if unsent > UNSENT_MAX {
             return self.stick(frame, "not-sent", detail);

@@ -79,33 +79,37 @@ impl Mover<'_> {
         Lock { id, name, held: false }
     }
 
-    /// It is this instance's turn.
-    pub(super) fn lock_granted(&mut self, granted: LockId) -> Result<(), Stale> {
-        let is_it = |lock: &Option<Lock>| lock.as_ref().is_some_and(|lock| lock.id == granted);
-        if is_it(&self.instance.lock) {
-            let Some(lock) = self.instance.lock.as_mut().filter(|lock| !lock.held) else {
+    /// It is this instance's turn. A lock that it does not know (any more) is given back at once:
+    /// kept, it would shut everybody out for ever.
+    pub(super) fn lock_granted(&mut self, granted: LockId, name: &str) -> Result<(), Stale> {
+        let is_it = |lock: &&mut Lock| lock.id == granted;
+        if let Some(lock) = self.instance.lock.as_mut().filter(is_it) {
+            if lock.held {
                 return Err(Stale::Closed);
-            };
+            }
             lock.held = true;
             let name = lock.name.clone();
             self.note(None, Fact::LockGranted { name });
             self.begin_body();
             return Ok(());
         }
-        let frame = self
-            .instance
-            .frames
-            .iter()
-            .find(|(_, frame)| is_it(&frame.lock) && frame.activity == Activity::Locking);
-        let Some((&id, _)) = frame else { return Err(Stale::Closed) };
-        let task = self.plan.task(self.frame(id).task);
-        let at = self.frame_mut(id);
-        at.activity = Activity::Do;
-        let name = at.lock.as_mut().map(|lock| {
-            lock.held = true;
-            lock.name.clone()
+        let found = self.instance.frames.iter_mut().find_map(|(id, frame)| {
+            let lock = frame.lock.as_mut().filter(is_it)?;
+            Some((*id, frame.task, lock))
         });
-        self.note(Some(task.id), Fact::LockGranted { name: name.unwrap_or_default() });
+        let Some((id, task, lock)) = found else {
+            self.note(None, Fact::LockReleased { name: name.to_owned() });
+            self.commands.push(Command::ReleaseLock { lock: granted, name: name.to_owned() });
+            return Ok(());
+        };
+        if lock.held {
+            return Err(Stale::Closed);
+        }
+        lock.held = true;
+        let name = lock.name.clone();
+        let task = self.plan.task(task);
+        self.frame_mut(id).activity = Activity::Do;
+        self.note(Some(task.id), Fact::LockGranted { name });
         if let Err(problem) = self.act(id, task) {
             self.fail_frame(id, problem);
         }
@@ -130,14 +134,21 @@ impl Mover<'_> {
 
 fn lock_name(value: Result<Value, String>) -> Result<String, Problem> {
     match value.map_err(|detail| Problem::expression(format!("exclusive: {detail}")))? {
-        Value::String(name) if !name.is_empty() && name.len() <= LOCK_NAME_BYTES_MAX => Ok(name),
+        Value::String(name)
+            if !name.is_empty()
+                && name.len() <= LOCK_NAME_BYTES_MAX
+                && !name.chars().any(char::is_control) =>
+        {
+            Ok(name)
+        }
         Value::Null
         | Value::Bool(_)
         | Value::Number(_)
         | Value::String(_)
         | Value::Array(_)
         | Value::Object(_) => Err(Problem::expression(format!(
-            "exclusive must give a text of 1 to {LOCK_NAME_BYTES_MAX} bytes: the name of the lock"
+            "exclusive must give a text of 1 to {LOCK_NAME_BYTES_MAX} bytes without control \
+             characters: the name of the lock"
         ))),
     }
 }

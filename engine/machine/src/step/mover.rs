@@ -10,6 +10,7 @@ use tenure_definition::{Plan, TaskId};
 
 use crate::instance::{Activity, CallPhase, Effect, Frame, TryPhase};
 use crate::lifecycle::{self, Signal};
+use crate::limit::ATTRIBUTE_BYTES_MAX;
 use crate::{
     CallId, ChildResult, Command, Entry, Fact, FrameId, Instance, Status, TimerId, Transition,
     WaitId,
@@ -135,12 +136,11 @@ impl<'a> Mover<'a> {
         let mut attributes = self.instance.attributes.clone();
         for (name, expression) in searchable {
             match expression.eval(&self.instance.input, &self.vars(None, 0)) {
-                Ok(value @ (Value::String(_) | Value::Number(_) | Value::Bool(_))) => {
+                Ok(value) if is_attribute(&value) => {
                     attributes.insert(name.clone(), value);
                 }
-                Ok(Value::Null | Value::Array(_) | Value::Object(_)) => {
-                    attributes.remove(name);
-                }
+                // Nothing to be found by, and a text that no index takes must not stop the instance.
+                Ok(_) => _ = attributes.remove(name),
                 Err(_) => {}
             }
         }
@@ -267,7 +267,8 @@ impl<'a> Mover<'a> {
                     self.forget_timer(timer);
                 }
                 // Still done, and still to be undone by somebody else.
-                self.instance.compensations.extend(left.into_iter().rev());
+                self.instance.compensations.extend(left);
+                self.instance.compensations.sort_by_key(|compensation| compensation.number);
             }
             Activity::Human { wait, due, .. } => {
                 self.close_wait(wait);
@@ -361,5 +362,16 @@ impl<'a> Mover<'a> {
         {
             self.commands.push(Command::TellParent { parent: parent.instance, result });
         }
+    }
+}
+
+/// Whether an instance can be found by this value.
+fn is_attribute(value: &Value) -> bool {
+    match value {
+        Value::String(text) => {
+            text.len() <= ATTRIBUTE_BYTES_MAX && !text.chars().any(char::is_control)
+        }
+        Value::Number(_) | Value::Bool(_) => true,
+        Value::Null | Value::Array(_) | Value::Object(_) => false,
     }
 }

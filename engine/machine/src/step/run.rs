@@ -48,6 +48,10 @@ impl Mover<'_> {
     pub(super) fn begin(&mut self) {
         self.instance.status = Status::Live;
         self.note(None, Fact::InstanceStarted);
+        // Counted from the start: who stands in line for ever must not be silent about it.
+        if let Err(problem) = self.set_workflow_timeout() {
+            return self.end_faulted(problem);
+        }
         match self.lock_instance() {
             Err(problem) => self.end_faulted(problem),
             // The rest waits for the lock.
@@ -59,9 +63,6 @@ impl Mover<'_> {
     /// The instance runs: it needs no lock, or holds it.
     pub(super) fn begin_body(&mut self) {
         self.context_changed = true;
-        if let Err(problem) = self.set_workflow_timeout() {
-            return self.end_faulted(problem);
-        }
         let plan = self.plan;
         let raw = self.instance.input.clone();
         let input = match &plan.input.from {
@@ -122,6 +123,7 @@ impl Mover<'_> {
             return self.end_faulted(problem);
         }
         let task = self.plan.task(id);
+        self.mark_resume(parent, id, &raw);
         let scope = self.vars(parent, branch).task(task, &raw, self.at);
         match task.condition.as_ref().map_or(Ok(true), |condition| condition.holds(&raw, &scope)) {
             Err(detail) => {
@@ -438,6 +440,8 @@ impl Mover<'_> {
 
     /// The same; what was not `done` (a service that is mocked) is not registered to be undone.
     pub(super) fn complete(&mut self, id: FrameId, output: Value, flow: Option<Flow>, done: bool) {
+        let undoable = done && self.plan.task(self.frame(id).task).compensate.is_some();
+        let raw = undoable.then(|| output.clone());
         let finished = self.task_output(id, output).and_then(|(output, context)| {
             if done {
                 self.register(id, &output)?;
@@ -445,7 +449,14 @@ impl Mover<'_> {
             Ok((output, context))
         });
         match finished {
-            Err(problem) => self.fail_frame(id, problem),
+            Err(problem) => {
+                // Its output does not fit, but it was done.
+                let problem = match raw.map(|raw| self.register(id, &raw)) {
+                    Some(Err(worse)) => worse,
+                    Some(Ok(())) | None => problem,
+                };
+                self.fail_frame(id, problem);
+            }
             Ok((output, context)) if self.frame(id).extended.is_empty() => {
                 self.leave(id, output, flow, context);
             }
@@ -659,6 +670,11 @@ fn merge(base: &Value, branches: &[Value]) -> Value {
                     .map(|(name, value)| (name.clone(), value.clone()))
                     .collect();
                 into.extend(changed);
+                if let Value::Object(base) = base {
+                    for gone in base.keys().filter(|name| !from.contains_key(*name)) {
+                        into.remove(gone);
+                    }
+                }
             }
             (into, from) => *into = from.clone(),
         }

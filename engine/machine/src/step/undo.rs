@@ -8,7 +8,8 @@
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tenure_adapter::Problem;
-use tenure_definition::plan::{OnCancel, TaskKind};
+use tenure_definition::TaskId;
+use tenure_definition::plan::OnCancel;
 
 use super::mover::{Mover, Work};
 use crate::instance::{Activity, Compensation, Frame, Incident, TryPhase};
@@ -30,12 +31,16 @@ impl Mover<'_> {
                 "more than {COMPENSATIONS_MAX} completed tasks could be undone: split the workflow"
             )));
         }
+        let number = self.number();
+        let frame = self.frame(id);
         let compensation = Compensation {
             task: task.id,
             position: self.position(task.id, frame.parent),
             tries: self.tries_around(frame.parent),
             input: frame.input.clone(),
             output: output.clone(),
+            number,
+            resume: None,
         };
         self.instance.compensations.push(compensation);
         self.note(Some(task.id), Fact::CompensationRegistered);
@@ -92,7 +97,13 @@ impl Mover<'_> {
     /// A cancellation from outside.
     pub(super) fn cancel_requested(&mut self, reason: &str) -> Result<(), Stale> {
         if self.instance.cancelling.is_some() {
-            return Err(Stale::Closed);
+            if self.instance.incidents().next().is_none() {
+                return Err(Stale::Closed);
+            }
+            // The undoing is stuck, and somebody says again: stop. The journal keeps the incident.
+            self.work.clear();
+            self.end_cancelled(reason);
+            return Ok(());
         }
         let undoes = self.plan.extensions.on_cancel == OnCancel::Compensate
             && self.instance.status == Status::Live;
@@ -147,7 +158,11 @@ impl Mover<'_> {
         *timer = None;
         let Some(first) = left.first() else { return self.all_undone(id) };
         let (task, output) = (plan.task(first.task), first.output.clone());
+        let resume = first.resume.clone();
         self.note(Some(task.id), Fact::CompensationStarted);
+        if let Some((task, raw)) = resume {
+            return self.push(Work::Enter { task, raw, parent: Some(id), branch: 0 });
+        }
         let block = task.compensate.as_deref().unwrap_or_default();
         self.enter_block(block, output, Some(id), 0);
     }
@@ -166,9 +181,10 @@ impl Mover<'_> {
     }
 
     fn all_undone(&mut self, id: FrameId) {
-        let is_own_task = matches!(self.plan.task(self.frame(id).task).kind, TaskKind::Compensate);
+        // A task that compensates is inside a `catch`; only a cancellation undoes at the top.
+        let is_top = self.frame(id).parent.is_none();
         match self.instance.cancelling.clone() {
-            Some(reason) if !is_own_task => {
+            Some(reason) if is_top => {
                 self.drop_frame(id);
                 self.end_cancelled(&reason);
             }
@@ -215,6 +231,16 @@ impl Mover<'_> {
         self.note(Some(task), Fact::TaskRetried { retry: failures, at: due, error: error.clone() });
         if let Activity::Compensating { timer, .. } = &mut self.frame_mut(id).activity {
             *timer = Some(set);
+        }
+    }
+
+    /// A task begins: the next try of the undoing it belongs to begins with it.
+    pub(super) fn mark_resume(&mut self, parent: Option<FrameId>, task: TaskId, raw: &Value) {
+        let Some(frame) = parent.and_then(|id| self.instance.frames.get_mut(&id)) else { return };
+        if let Activity::Compensating { left, .. } = &mut frame.activity
+            && let Some(first) = left.first_mut()
+        {
+            first.resume = Some((task, raw.clone()));
         }
     }
 

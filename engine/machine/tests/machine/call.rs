@@ -31,9 +31,8 @@ fn the_intent_holds_everything_the_call_needs() {
 
 #[test]
 fn arguments_that_do_not_fit_fail_before_anything_is_sent() {
-    let run = Run::start(
-        "  - c: { call: 'bank.keyed:1.0.0@default', with: { amount: '${ \"much\" }' } }",
-    );
+    let tasks = "  - c: { call: 'bank.keyed:1.0.0@default', with: { amount: '${ .amount }' } }";
+    let run = Run::start_with("", tasks, json!({ "amount": "much" }));
     assert!(run.calls().is_empty());
     assert_eq!(run.error().status, 400);
 }
@@ -344,4 +343,30 @@ fn an_address_of_the_definition_that_nobody_answers_is_told_to_it() {
     let call = run.call();
     run.end(&call, Outcome::NotSent { detail: "connection refused".to_owned() });
     assert_eq!(run.output(), json!({ "caught": true }));
+}
+
+#[test]
+fn an_error_answered_to_a_second_attempt_hid_that_the_first_was_in_doubt() {
+    let failed = || Outcome::Failed {
+        error: Problem::standard("authorization", 403, "Authorization Error", "no secret here"),
+    };
+    for (class, told) in [("keyed", false), ("lookup", false), ("natural", true), ("often", true)] {
+        let mut run = start(class);
+        let first = run.call();
+        run.end(&first, unknown());
+        run.fire();
+        if class == "lookup" {
+            run.looked_up(Lookup::Unknown { detail: "nobody answers".to_owned() });
+            run.fire();
+            run.looked_up(Lookup::Absent);
+            // Absent proves that nothing happened: no doubt is left.
+            let again = run.call();
+            run.end(&again, failed());
+            assert_eq!(run.error().status, 403);
+            continue;
+        }
+        let again = run.call();
+        run.end(&again, failed());
+        assert_eq!(run.instance.is_terminal(), told, "{class}");
+    }
 }

@@ -162,3 +162,19 @@ fn a_child_that_is_not_awaited_lives_on_by_itself() {
     assert!(!child(&run).awaits);
     assert_eq!(run.output(), json!({}));
 }
+
+#[test]
+fn a_marker_in_the_source_of_an_event_was_forwarded_as_a_secret() {
+    let tasks = "
+  - l: { listen: { to: { one: { with: { type: go } } }, read: envelope } }
+  - s: { set: { from: '${ .[0].source }', id: '${ .[0].id }' } }";
+    let mut run = Run::start(tasks);
+    let wait = run.waits()[0].clone();
+    let marker = tenure_machine::secret::marker("stripe");
+    let mut forged = crate::kit::event("go", json!({}));
+    forged.source.clone_from(&marker);
+    forged.id.clone_from(&marker);
+    forged.rest.insert(marker, json!(1));
+    run.feed(Event::EventArrived { wait: wait.wait, event: forged });
+    assert!(!run.output().to_string().contains(tenure_machine::secret::OPEN));
+}

@@ -123,9 +123,9 @@ fn while_is_asked_before_each_turn() {
 #[test]
 fn an_endless_loop_of_pure_tasks_faults_instead_of_hanging() {
     let tasks = "
-  - a: { set: { x: 1 } }
-  - b: { set: { x: 2 }, then: a }";
-    let run = Run::start(tasks);
+  - a: { set: { x: '${ .x }' } }
+  - b: { switch: [ { over: { when: '${ .x > 3 }', then: end } }, { again: { then: a } } ] }";
+    let run = Run::start_with("", tasks, json!({ "x": 1 }));
     let error = run.error();
     assert_eq!(error.status, 500);
     assert!(error.detail.unwrap().contains("10000 tasks"));
@@ -195,7 +195,7 @@ fn a_value_that_grows_deeper_with_every_turn_fails_before_it_cannot_be_read_agai
     let tasks = "
   - init: { set: { in: 0 } }
   - wrap: { fork: { branches: [ { same: { set: '${ . }' } } ] } }
-  - again: { set: '${ . }', then: wrap }";
+  - again: { switch: [ { over: { when: '${ type == \"number\" }', then: end } }, { more: { then: wrap } } ] }";
     let error = Run::start(tasks).error();
     assert!(error.detail.unwrap().contains("nested deeper than 100"));
 }

@@ -29,6 +29,7 @@ pub(crate) fn catalog() -> Catalog {
             "additionalProperties": false,
         }),
         output: json!({}),
+        errors: Vec::new(),
         class,
         money: false,
         deadline_ms: DEADLINE_MS,

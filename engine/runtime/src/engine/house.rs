@@ -23,7 +23,7 @@ use crate::refuser::{self, Refuser};
 use crate::spine::{Message, Spine};
 use crate::stepper::Steppers;
 use crate::timer::{self, Timers};
-use crate::{mailbox, matcher, outbox, recovery};
+use crate::{mailbox, matcher, outbox, recovery, schedule};
 
 /// How long calls and checkpoints in flight may take when the engine stops.
 const DRAIN_MAX: Duration = Duration::from_secs(10);
@@ -158,6 +158,7 @@ fn furnish(
     tasks.spawn(mailbox::read(Arc::clone(ground)));
     tasks.spawn(outbox::deliver(Arc::clone(ground)));
     tasks.spawn(recovery::recover(Arc::clone(ground)));
+    tasks.spawn(schedule::keep(Arc::clone(ground)));
     tasks.spawn(lease::keep(Arc::clone(&ground.store), node, ttl, hold.clone()));
     tasks
 }

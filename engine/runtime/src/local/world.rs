@@ -11,9 +11,10 @@ use tenure_definition::{Plan, TaskKind};
 use tenure_machine::bucket::Bucket;
 use tenure_machine::{
     ChildResult, ChildStart, CloudEvent, Command, Entry, Event, Fact, Instance, InstanceId, Intent,
-    Parent, Stale, Start, Step, TimerId, Transition, Wait, WaitId, admit, step,
+    LockId, Parent, Stale, Start, Step, TimerId, Transition, Wait, WaitId, admit, step,
 };
 
+use crate::admission::{claims_key, taken};
 use crate::attempt::Errand;
 use crate::plans::newest;
 use crate::route::Routes;
@@ -75,6 +76,8 @@ pub(super) struct World {
     answers: BTreeMap<(Timestamp, u64), (InstanceId, Event)>,
     next_answer: u64,
     waits: BTreeMap<(InstanceId, WaitId), Wait>,
+    /// Who stands in line for each lock; the first holds it.
+    lines: BTreeMap<String, VecDeque<(InstanceId, LockId)>>,
     kept: BTreeMap<u64, Kept>,
     /// The numbers of the kept events, by their type.
     kept_by_type: BTreeMap<String, BTreeSet<u64>>,
@@ -102,6 +105,7 @@ impl World {
             answers: BTreeMap::new(),
             next_answer: 0,
             waits: BTreeMap::new(),
+            lines: BTreeMap::new(),
             kept: BTreeMap::new(),
             kept_by_type: BTreeMap::new(),
             next_kept: 0,
@@ -145,6 +149,9 @@ impl World {
             };
             self.steppers.run(start).await.unwrap_or_else(|undone| Err(broken(undone)))?
         };
+        if let Some(other) = self.claimant(&plan, &pending) {
+            return Err(taken(other));
+        }
         self.members.insert(id, Member { plan, instance: Arc::new(pending) });
         self.arrive(id, Event::Started);
         Ok(())
@@ -350,8 +357,9 @@ impl World {
                 Command::TellParent { parent, result } => {
                     self.arrive(parent, Event::ChildEnded { child: id, result });
                 }
-                Command::AcquireLock { lock, .. } => self.arrive(id, Event::LockGranted { lock }),
-                Command::ReleaseLock { .. } | Command::SetAttributes { .. } => {}
+                Command::AcquireLock { lock, name } => self.acquire_lock(id, lock, name),
+                Command::ReleaseLock { lock, name } => self.release_lock(id, lock, &name),
+                Command::SetAttributes { .. } => {}
                 Command::Emit { event } => {
                     self.told.emitted.push(event.clone());
                     self.publish(event).await;
@@ -359,6 +367,50 @@ impl World {
             }
         }
         Ok(errands)
+    }
+
+    /// Stands in line for a lock; who is first holds it.
+    fn acquire_lock(&mut self, id: InstanceId, lock: LockId, name: String) {
+        let line = self.lines.entry(name.clone()).or_default();
+        if line.contains(&(id, lock)) {
+            return;
+        }
+        line.push_back((id, lock));
+        if line.len() == 1 {
+            self.arrive(id, Event::LockGranted { lock, name });
+        }
+    }
+
+    /// Leaves the line; the next one holds the lock when this one did.
+    fn release_lock(&mut self, id: InstanceId, lock: LockId, name: &str) {
+        let Some(line) = self.lines.get_mut(name) else { return };
+        let held = line.front() == Some(&(id, lock));
+        line.retain(|place| *place != (id, lock));
+        match line.front().copied() {
+            None => {
+                self.lines.remove(name);
+            }
+            Some((next, lock)) if held => {
+                self.arrive(next, Event::LockGranted { lock, name: name.to_owned() });
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// The live instance that has the business key of a new one, where only one may.
+    fn claimant(&self, plan: &Plan, new: &Instance) -> Option<InstanceId> {
+        if !claims_key(plan) {
+            return None;
+        }
+        let of = |instance: &Instance| {
+            let identity = &instance.identity;
+            [&identity.namespace, &identity.definition, &identity.business_key].map(Clone::clone)
+        };
+        let found = self
+            .members
+            .values()
+            .find(|member| !member.instance.is_terminal() && of(&member.instance) == of(new));
+        found.map(|member| member.instance.id)
     }
 
     fn tell(&mut self, entry: &Entry) {

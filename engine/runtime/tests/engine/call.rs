@@ -7,7 +7,7 @@ use tenure_adapter::{Outcome, Reason};
 use tenure_machine::Status;
 use tokio::sync::Notify;
 
-use crate::kit::{Bench, Turn, end, journal, output, register, start, until_fact};
+use crate::kit::{Bench, Turn, end, journal, output, register, start};
 
 const CHARGE: &str = "do: [ { c: { call: 'bank.keyed:1.0.0@default', with: { amount: 5 } } } ]";
 const MAIL: &str = "do: [ { c: { call: 'bank.lookup:1.0.0@default', with: { amount: 5 } } } ]";
@@ -175,17 +175,17 @@ async fn a_secret_reaches_the_vendor_and_no_record() {
 }
 
 #[tokio::test]
-async fn a_secret_without_a_value_here_is_a_question_for_people() {
+async fn a_secret_without_a_value_here_is_an_error_the_definition_can_catch() {
     let bench = Bench::new().await;
     let engine = bench.engine().await;
     let definition = "use: { secrets: [token] }\ndo: [ { c: { call: 'bank.keyed:1.0.0@default', \
                       with: { auth: '${ $secrets.token }' } } } ]";
     register(&engine, "secretive", definition).await;
     let id = start(&engine, "secretive", json!({})).await;
-    until_fact(&engine, id, "effect_returned").await;
-    let entries = journal(&engine, id).await;
-    let detail = entries.iter().find_map(|entry| entry["outcome"]["detail"].as_str()).unwrap();
-    assert!(detail.contains("token"), "{detail}");
+    let status = end(&engine, id).await;
+    let Status::Faulted { error, .. } = status else { panic!("not faulted: {status:?}") };
+    assert_eq!(error.status, 403);
+    assert!(error.detail.is_some_and(|detail| detail.contains("token")));
     assert!(bench.vendor.attempts().is_empty());
     bench.close(&engine).await;
 }

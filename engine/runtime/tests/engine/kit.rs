@@ -87,6 +87,7 @@ impl Adapter for Vendor {
             connection: Some("bank".to_owned()),
             input: json!({ "type": "object" }),
             output: json!({}),
+            errors: Vec::new(),
             class,
             money: false,
             deadline_ms: DEADLINE_MS,

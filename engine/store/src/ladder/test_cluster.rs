@@ -156,6 +156,20 @@ impl TestDatabase {
         self.cluster.url(&self.name)
     }
 
+    /// Moves its clock, by so many milliseconds from where it is now.
+    ///
+    /// # Errors
+    /// [`Error::Test`] when it does not answer.
+    pub async fn move_clock(&self, by_ms: i64) -> Result<(), Error> {
+        let mut connection = PgConnection::connect(&self.url()).await.map_err(test)?;
+        sqlx::query_file!("queries/clock_move.sql", by_ms)
+            .execute(&mut connection)
+            .await
+            .map_err(test)?;
+        connection.close().await.ok();
+        Ok(())
+    }
+
     /// A store on it.
     ///
     /// # Errors

@@ -25,13 +25,13 @@ const DELIVERIES_MAX: usize = 1_000;
 
 /// The key of an event: derived from what duplicates are known by.
 #[derive(Debug, Clone, Copy)]
-struct EventKey {
+pub(super) struct EventKey {
     bucket: i32,
-    id: Uuid,
+    pub(super) id: Uuid,
 }
 
 impl EventKey {
-    fn of(namespace: &str, source: &str, id: &str) -> Self {
+    pub(super) fn of(namespace: &str, source: &str, id: &str) -> Self {
         let name = serde_json::json!([namespace, source, id]).to_string();
         Self {
             bucket: Bucket::of(namespace, &name).as_i32(),

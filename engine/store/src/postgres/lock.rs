@@ -18,7 +18,7 @@ const MEETINGS_MAX: usize = 8;
 pub(super) async fn acquire(store: &Postgres, place: &LockPlace, at: Timestamp) -> Result<()> {
     const VERB: &str = "acquire_lock";
     let LockPlace { name, instance, lock } = place;
-    let body = serde_json::to_string(&Event::LockGranted { lock: *lock })
+    let body = serde_json::to_string(&Event::LockGranted { lock: *lock, name: name.clone() })
         .map_err(|error| corrupt(VERB, error))?;
     let mail_id = Uuid::new_v5(&instance.0, format!("lock:{}", lock.0).as_bytes());
     with_retry(VERB, || async {

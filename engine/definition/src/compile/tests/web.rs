@@ -72,12 +72,13 @@ fn the_class_of_a_call_follows_its_method_or_what_the_author_declares() {
     let twice = || json!([true, null]);
     check("post", &declared("at-least-once"), EffectClass::AtLeastOnce, twice());
     check("post", &declared("natural"), EffectClass::Natural, twice());
-    check("put", &declared("at-most-once"), EffectClass::AtMostOnce, none());
+    check("put", &declared("at-most-once"), EffectClass::AtMostOnce, json!([false, null]));
+    // A new try has a new key: a keyed effect is not repeatable.
     check(
         "post",
         &declared("{keyed: {header: Idempotency-Key, life: P1D}}"),
         EffectClass::Keyed { key_life_ms: 86_400_000 },
-        json!([true, "Idempotency-Key"]),
+        json!([false, "Idempotency-Key"]),
     );
 }
 
