@@ -13,7 +13,7 @@ ARGS ?=
 NEXTEST_PROFILE ?= $(if $(CI),ci,default)
 # How long `make fuzz` runs each target.
 FUZZ_SECONDS ?= 600
-FUZZ_TARGETS ?= definition expression duration cron
+FUZZ_TARGETS ?= definition expression duration cron uri_template
 # How to become root for the system's package manager.
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 

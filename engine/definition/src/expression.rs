@@ -49,6 +49,8 @@ pub struct Expression {
     /// The variables it uses, without `$`, in the order the program expects them.
     variables: Vec<String>,
     program: program::Program,
+    /// What a turn of it costs.
+    turn: u64,
 }
 
 impl fmt::Debug for Expression {
@@ -73,8 +75,8 @@ impl Expression {
     /// # Errors
     /// Every mistake, with its place in `source`.
     pub(crate) fn compile(source: &str, variables: &[&str]) -> Result<Self, Vec<Fault>> {
-        let (program, variables) = program::compile(source, variables)?;
-        Ok(Self { source: source.to_owned(), variables, program })
+        let program::Compiled { program, variables, turn } = program::compile(source, variables)?;
+        Ok(Self { source: source.to_owned(), variables, program, turn })
     }
 
     /// Its syntax tree, before the fences were put in: for checks that follow the data. Parsed
@@ -111,7 +113,7 @@ impl Expression {
             variables.push(item::Item(value::read(&value)?));
         }
         item::begin();
-        let fuel = fence::Fuel::full();
+        let fuel = fence::Fuel::full(self.turn);
         let data = fence::Data::new(&self.program.lut, &fuel);
         let context = Ctx::<fence::Fenced>::new(data, Vars::new(variables));
         let mut outputs = self.program.id.run((context, item::Item(value::read(input)?)));

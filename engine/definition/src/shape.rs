@@ -78,6 +78,8 @@ struct Items {
     more: Option<Shape>,
     depth: u32,
     weight: u32,
+    /// A secret's marker may be in some item, at any depth.
+    secret: bool,
 }
 
 /// The objects of a shape.
@@ -87,6 +89,8 @@ struct Fields {
     rest: Rest,
     depth: u32,
     weight: u32,
+    /// A secret's marker may be in some listed field, at any depth.
+    secret: bool,
 }
 
 /// A field an object may have.
@@ -186,10 +190,11 @@ impl Shape {
         let parts = || fixed.iter().chain(&more);
         let depth = 1 + parts().map(Self::depth).max().unwrap_or(0);
         let weight = 1 + parts().map(Self::weight).fold(0, u32::saturating_add);
+        let secret = parts().any(Self::holds_secret);
         if depth > DEPTH_MAX || weight > WEIGHT_MAX {
-            return Self::any().tainted(parts().any(Self::holds_secret));
+            return Self::any().tainted(secret);
         }
-        let items = Items { fixed, more, depth, weight };
+        let items = Items { fixed, more, depth, weight, secret };
         Self { array: Some(Arc::new(items)), ..Self::default() }
     }
 
@@ -203,10 +208,11 @@ impl Shape {
         let shapes = || known.values().map(|field| &field.shape);
         let depth = 1 + shapes().map(Self::depth).max().unwrap_or(0);
         let weight = 1 + shapes().map(Self::weight).fold(0, u32::saturating_add);
+        let secret = shapes().any(Self::holds_secret);
         if depth > DEPTH_MAX || weight > WEIGHT_MAX {
-            return Self::any().tainted(shapes().any(Self::holds_secret));
+            return Self::any().tainted(secret);
         }
-        let fields = Fields { known, rest, depth, weight };
+        let fields = Fields { known, rest, depth, weight, secret };
         Self { object: Some(Arc::new(fields)), ..Self::default() }
     }
 
@@ -239,14 +245,8 @@ impl Shape {
     #[must_use]
     pub fn holds_secret(&self) -> bool {
         self.secret
-            || self
-                .array
-                .as_ref()
-                .is_some_and(|items| items.fixed.iter().chain(&items.more).any(Self::holds_secret))
-            || self
-                .object
-                .as_ref()
-                .is_some_and(|object| object.known.values().any(|field| field.shape.holds_secret()))
+            || self.array.as_ref().is_some_and(|items| items.secret)
+            || self.object.as_ref().is_some_and(|object| object.secret)
     }
 
     /// Whether nothing is known.

@@ -41,7 +41,7 @@ pub(crate) struct Lines<'s> {
 }
 
 /// Bytes that are counted one by one for a column, at most.
-const BLOCK: usize = 1024;
+const BLOCK: usize = 128;
 
 /// Every byte of a character but its first.
 fn is_continuation(byte: u8) -> bool {

@@ -45,21 +45,40 @@ const OUT_OF_FUEL: i32 = 1;
 const TOO_LARGE: i32 = 2;
 
 /// How much work is left.
-pub(super) struct Fuel(Cell<u64>);
+pub(super) struct Fuel {
+    left: Cell<u64>,
+    /// What a turn costs: between two turns all of the author's term may run.
+    turn: u64,
+}
+
+/// What a turn of a term costs. Terms within a turn are not counted one by one, so that a short
+/// expression pays little; a long one pays for its length instead, and for the nesting it allows.
+pub(super) fn turn_cost(term: &Code<'_>) -> u64 {
+    const TERMS_PER_FUEL: u64 = 16;
+    const SQUARE_PER_FUEL: u64 = 16_384;
+    let mut terms = 0_u64;
+    super::program::visit(term, &mut |_| terms += 1);
+    1 + terms / TERMS_PER_FUEL + terms * terms / SQUARE_PER_FUEL
+}
 
 impl Fuel {
-    pub(super) fn full() -> Self {
-        Self(Cell::new(FUEL))
+    pub(super) fn full(turn: u64) -> Self {
+        Self { left: Cell::new(FUEL), turn }
     }
 
     pub(super) fn spend<'a>(&self, cost: u64) -> Result<(), Exn<'a, Item>> {
-        match self.0.get().checked_sub(cost) {
+        match self.left.get().checked_sub(cost) {
             Some(left) => {
-                self.0.set(left);
+                self.left.set(left);
                 Ok(())
             }
             None => Err(Exn::halt(OUT_OF_FUEL)),
         }
+    }
+
+    /// One more turn of something that repeats.
+    fn turn<'a>(&self, cost: u64) -> Result<(), Exn<'a, Item>> {
+        self.spend(cost.saturating_mul(self.turn))
     }
 
     /// Refuses large values; charges by weight.
@@ -68,7 +87,13 @@ impl Fuel {
         if weigh_below(value, DEPTH_MAX, &mut left).is_none() {
             return Err(Exn::halt(TOO_LARGE));
         }
-        self.spend((WEIGHT_MAX - left) / WEIGHT_PER_FUEL)
+        self.spend(1 + (WEIGHT_MAX - left) / WEIGHT_PER_FUEL)
+    }
+
+    /// Pays for what goes over its input several times: sorting, coding.
+    fn weigh_often<'a>(&self, value: &Val) -> Result<(), Exn<'a, Item>> {
+        const TIMES: usize = 6;
+        (0..TIMES).try_for_each(|_| self.weigh(value))
     }
 }
 
@@ -155,10 +180,12 @@ pub(super) fn natives() -> Vec<Fun<Fenced>> {
         }};
     }
     vec![
-        gate!("__tick", |fuel, _| fuel.spend(1)),
+        gate!("__tick", |fuel, _| fuel.turn(1)),
         gate!("__call", |fuel, _| fuel.spend(CALL_COST)),
-        gate!("__turn", |fuel, _| fuel.spend(TURN_COST)),
+        gate!("__bind", |fuel, _| fuel.turn(CALL_COST)),
+        gate!("__turn", |fuel, _| fuel.turn(TURN_COST)),
         gate!("__size", Fuel::weigh),
+        gate!("__often", Fuel::weigh_often),
         (
             "__mul",
             v(2),
@@ -187,7 +214,7 @@ fn multiply<'a>(fuel: &Fuel, left: Item, right: Item) -> Result<Item, Exn<'a, It
     if product > WEIGHT_MAX {
         return Err(Exn::halt(TOO_LARGE));
     }
-    fuel.spend(product / WEIGHT_PER_FUEL)?;
+    fuel.spend(CALL_COST + product / WEIGHT_PER_FUEL)?;
     let value = (left * right).map_err(Exn::from)?;
     fuel.weigh(&value.0)?;
     Ok(value)
@@ -271,7 +298,9 @@ pub(super) fn fence<'s>(term: Code<'s>) -> Code<'s> {
         Term::Recurse => then(term, call("__tick")),
         Term::Str(format, parts) => fence_text(format, parts),
         Term::Arr(None) => term,
-        Term::Arr(Some(items)) => then(Term::Arr(Some(fence_box(items))), call("__size")),
+        Term::Arr(Some(items)) => {
+            then(Term::Arr(Some(Box::new(fence_items(*items)))), call("__size"))
+        }
         Term::Obj(fields) if fields.is_empty() => Term::Obj(fields),
         Term::Obj(fields) => {
             // A key alone (`{a}`, `{$x}`) names its value too: leave it as it is.
@@ -306,6 +335,18 @@ pub(super) fn fence<'s>(term: Code<'s>) -> Code<'s> {
         }
         Term::Call(name, args) => fence_call(name, args),
         Term::Path(term, path) => fence_path(*term, path),
+    }
+}
+
+/// The items an array lists need no tick each: the array makes one value of them.
+fn fence_items<'s>(items: Code<'s>) -> Code<'s> {
+    match items {
+        Term::BinOp(left, BinaryOp::Comma, right) => Term::BinOp(
+            Box::new(fence_items(*left)),
+            BinaryOp::Comma,
+            Box::new(fence_items(*right)),
+        ),
+        items => fence(items),
     }
 }
 
@@ -344,6 +385,7 @@ fn fence_operation<'s>(left: Code<'s>, op: BinaryOp<&'s str>, right: Code<'s>) -
         | BinaryOp::UpdateMath(Math::Add | Math::Sub | Math::Div | Math::Rem)
         | BinaryOp::UpdateAlt => then(operation(left, op, right), call("__size")),
         BinaryOp::Pipe(Some(pattern)) => {
+            let left = then(left, call("__bind"));
             operation(left, BinaryOp::Pipe(Some(fence_pattern(pattern))), right)
         }
         BinaryOp::Pipe(None) | BinaryOp::Alt | BinaryOp::Or | BinaryOp::And => {
@@ -368,6 +410,7 @@ fn fence_call<'s>(name: &'s str, args: Vec<Code<'s>>) -> Code<'s> {
     match name {
         // Makes values out of nothing, so each one pays.
         "range" => then(called, call("__tick")),
+        name if super::prelude::looks_often(name) => then(call("__often"), called),
         name if super::prelude::looks_through(name) => then(call("__size"), called),
         _ => called,
     }

@@ -56,6 +56,26 @@ const REFUSED_NATIVES: &[&str] = &[
 const LIGHT: &[&str] =
     &["path", "path_value", "first", "last", "limit", "skip", "error_empty", "range"];
 
+/// Native functions that sort, or make new text of all their input.
+const OFTEN: &[&str] = &[
+    "sort",
+    "sort_by",
+    "group_by",
+    "explode",
+    "implode",
+    "encode_uri",
+    "decode_uri",
+    "encode_base64",
+    "escape_html",
+    "unescape_html",
+    "__csv",
+    "__tsv",
+    "__sh",
+    "__stream",
+    "__contains",
+    "__delpaths",
+];
+
 /// Replacements, before jaq's own definitions so that those use them.
 const BEFORE: &str = include_str!("before.jq");
 
@@ -67,6 +87,8 @@ pub(super) struct Prelude {
     defs: Vec<Def<&'static str>>,
     /// For each definition the earlier ones it calls.
     needs: Vec<BTreeSet<usize>>,
+    /// For each definition the native functions it calls.
+    uses: Vec<BTreeSet<&'static str>>,
     /// The last definition of each name and number of arguments.
     last: BTreeMap<(&'static str, usize), usize>,
     natives: BTreeSet<&'static str>,
@@ -86,8 +108,8 @@ fn own_names() -> Vec<Fun<Fenced>> {
     fence::natives().into_iter().chain(function::natives()).collect()
 }
 
-/// The native functions of every program.
-pub(super) fn all_natives() -> impl Iterator<Item = Fun<Fenced>> {
+/// The native functions there are.
+fn all_natives() -> impl Iterator<Item = Fun<Fenced>> {
     jaq_core::funs()
         .chain(jaq_std::funs())
         .filter(|(name, ..)| !REFUSED_NATIVES.contains(name))
@@ -102,7 +124,12 @@ pub(super) fn looks_through(name: &str) -> bool {
 }
 
 fn fence_name(name: &str) -> bool {
-    matches!(name, "__tick" | "__call" | "__turn" | "__size" | "__mul")
+    matches!(name, "__tick" | "__call" | "__bind" | "__turn" | "__size" | "__often" | "__mul")
+}
+
+/// Whether a native function goes over its input several times.
+pub(super) fn looks_often(name: &str) -> bool {
+    OFTEN.contains(&name)
 }
 
 /// What to say about a function that exists in jq, but not here.
@@ -123,12 +150,14 @@ impl Prelude {
         let mut prelude = Self {
             defs: Vec::new(),
             needs: Vec::new(),
+            uses: Vec::new(),
             last: BTreeMap::new(),
             natives: all_natives().map(|(name, ..)| name).collect(),
         };
         for def in all {
             let calls = calls(&def.body);
             let needs = calls.iter().filter_map(|call| prelude.last.get(call).copied()).collect();
+            prelude.uses.push(prelude.natives_among(&calls));
             prelude.last.insert((def.name, def.args.len()), prelude.defs.len());
             prelude.needs.push(needs);
             prelude.defs.push(def);
@@ -136,9 +165,11 @@ impl Prelude {
         prelude
     }
 
-    /// The definitions a term needs, in order: compiling only those makes compiling fast.
-    pub(super) fn defs_for(&self, term: &Term<&str>) -> Vec<Def<&'static str>> {
+    /// What a term needs, in order. Compiling only that is what makes compiling fast, and keeps a
+    /// program small: one with everything would hold hundreds of functions.
+    pub(super) fn part_for(&self, term: &Term<&str>) -> (Vec<Def<&'static str>>, Vec<Fun<Fenced>>) {
         let found = calls(term);
+        let mut natives = self.natives_among(&found);
         let mut open: Vec<usize> = found
             .iter()
             .filter_map(|(name, arity)| self.last.get(&(*name, *arity)).copied())
@@ -147,9 +178,15 @@ impl Prelude {
         while let Some(index) = open.pop() {
             if wanted.insert(index) {
                 open.extend(self.needs.get(index).into_iter().flatten());
+                natives.extend(self.uses.get(index).into_iter().flatten());
             }
         }
-        wanted.iter().filter_map(|index| self.defs.get(*index).cloned()).collect()
+        let defs = wanted.iter().filter_map(|index| self.defs.get(*index).cloned()).collect();
+        (defs, all_natives().filter(|(name, ..)| natives.contains(name)).collect())
+    }
+
+    fn natives_among(&self, calls: &BTreeSet<(&str, usize)>) -> BTreeSet<&'static str> {
+        calls.iter().filter_map(|(name, _)| self.natives.get::<str>(name).copied()).collect()
     }
 
     /// Every function an author can call, for suggestions.

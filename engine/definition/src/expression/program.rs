@@ -37,16 +37,24 @@ pub(crate) struct Fault {
     pub(crate) help: Option<String>,
 }
 
-/// Compiles an expression. Gives the program and the variables it uses, in the program's order.
-pub(super) fn compile(
-    source: &str,
-    variables: &[&str],
-) -> Result<(Program, Vec<String>), Vec<Fault>> {
+/// What compiling gives.
+pub(super) struct Compiled {
+    pub(super) program: Program,
+    /// The variables it uses, without `$`, in the program's order.
+    pub(super) variables: Vec<String>,
+    /// What a turn of it costs.
+    pub(super) turn: u64,
+}
+
+/// Compiles an expression.
+pub(super) fn compile(source: &str, variables: &[&str]) -> Result<Compiled, Vec<Fault>> {
     check_shape(source)?;
     let term = parse(source)?;
     let uses = check(source, &term, variables)?;
+    let turn = fence::turn_cost(&term);
     let term = fence::fence(term);
-    let mut all: Vec<Def<&str>> = prelude().defs_for(&term);
+    let (defs, natives) = prelude().part_for(&term);
+    let mut all: Vec<Def<&str>> = defs;
     all.push(Def { name: MAIN, args: Vec::new(), body: term });
     let names: Vec<String> = uses.iter().map(|name| format!("${name}")).collect();
     let arena = Arena::default();
@@ -54,7 +62,7 @@ pub(super) fn compile(
         .load(&arena, File { code: MAIN, path: () })
         .map_err(|_| vec![whole(source, "the expression cannot be loaded")])?;
     let program = Compiler::default()
-        .with_funs(prelude::all_natives())
+        .with_funs(natives)
         .with_global_vars(names.iter().map(String::as_str))
         .compile(modules)
         .map_err(|errors| {
@@ -63,7 +71,7 @@ pub(super) fn compile(
                 .map(|(name, what)| undefined_fault(source, name, &what, variables))
                 .collect::<Vec<_>>()
         })?;
-    Ok((program, uses))
+    Ok(Compiled { program, variables: uses, turn })
 }
 
 fn whole(source: &str, message: impl Into<String>) -> Fault {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use hostile::HOSTILE;
+use hostile::{HOSTILE, TOLD};
 
 use super::*;
 
@@ -190,16 +190,36 @@ fn hostile(source: &str, input: Value) -> (Result<Value, String>, Duration) {
     std::thread::Builder::new().stack_size(STACK_BYTES).spawn(run).unwrap().join().unwrap()
 }
 
+/// Whether an evaluation was ended by a limit of its work, or of the size or depth of a value.
+fn is_limit(message: &str) -> bool {
+    message.starts_with("the expression takes too much work")
+        || message.starts_with("a value grew larger than")
+}
+
 #[test]
-fn hostile_expressions_end_as_errors_and_fast() {
+fn hostile_expressions_are_ended_by_a_limit() {
     let big = json!({"a": "x".repeat(100_000), "b": (0..5_000).collect::<Vec<_>>()});
-    for source in HOSTILE {
+    let long = hostile::long();
+    for source in HOSTILE.iter().copied().chain(long.iter().map(String::as_str)) {
         let (result, took) = hostile(source, big.clone());
-        assert!(result.is_err(), "{source} gave a value");
-        assert!(took < ENDS_WITHIN, "{source} took {took:?}");
-        println!("{took:>10.1?}  {source}: {}", result.unwrap_err());
+        let shown: String = source.chars().take(100).collect();
+        let message = result.expect_err(&shown);
+        assert!(is_limit(&message), "{shown}: {message}");
+        assert!(took < ENDS_WITHIN, "{shown} took {took:?}");
     }
 }
+
+#[test]
+fn what_reaches_outside_or_cannot_be_is_told_by_name() {
+    let big = json!({"a": "x".repeat(100_000), "b": (0..5_000).collect::<Vec<_>>()});
+    for (source, part) in TOLD {
+        let (result, took) = hostile(source, big.clone());
+        let message = result.expect_err(source);
+        assert!(message.contains(part), "{source}: {message}");
+        assert!(took < ENDS_WITHIN, "{source} took {took:?}");
+    }
+}
+
 #[test]
 fn hostile_sources_do_not_compile() {
     let hostile = [
