@@ -42,6 +42,7 @@ fn catalog() -> Catalog {
             "properties": { "amount": { "type": "integer" }, "reference": { "type": "string" } },
         }),
         output: json!({}),
+        errors: Vec::new(),
         class: EffectClass::Natural,
         money: false,
         deadline_ms: 2_000,
@@ -92,7 +93,7 @@ fn states(plan: &Plan) -> Vec<(Instance, Event, Timestamp)> {
     let mut at = Timestamp::from_second(1_800_000_000).expect("a time");
     let start = Start {
         id: InstanceId::new(Bucket(9), at, [3; 8]),
-        business_key: "o-17".to_owned(),
+        business_key: Some("o-17".to_owned()),
         start_key: Some("key-1".to_owned()),
         input: input(),
         parent: None,
@@ -107,7 +108,8 @@ fn states(plan: &Plan) -> Vec<(Instance, Event, Timestamp)> {
             break;
         }
         let next = answer(&moved, &mut at);
-        let next = next.unwrap_or_else(|| panic!("nothing to do after {:?}", moved.instance.status));
+        let next =
+            next.unwrap_or_else(|| panic!("nothing to do after {:?}", moved.instance.status));
         states.push((moved.instance, next, at));
     }
     states

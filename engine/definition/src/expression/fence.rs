@@ -340,14 +340,11 @@ pub(super) fn fence<'s>(term: Code<'s>) -> Code<'s> {
 
 /// The items an array lists need no tick each: the array makes one value of them.
 fn fence_items<'s>(items: Code<'s>) -> Code<'s> {
-    match items {
-        Term::BinOp(left, BinaryOp::Comma, right) => Term::BinOp(
-            Box::new(fence_items(*left)),
-            BinaryOp::Comma,
-            Box::new(fence_items(*right)),
-        ),
-        items => fence(items),
+    if let Term::BinOp(left, BinaryOp::Comma, right) = items {
+        let (left, right) = (fence_items(*left), fence_items(*right));
+        return Term::BinOp(Box::new(left), BinaryOp::Comma, Box::new(right));
     }
+    fence(items)
 }
 
 /// Interpolation goes through a bounded printer, and the joined text is weighed.
