@@ -9,8 +9,7 @@ use std::time::Instant;
 use tenure_adapter::Catalog;
 use tenure_definition::{Source, compile};
 
-const HEAD: &str =
-    "document: {dsl: '1.0.3', namespace: test, name: cost, version: '1.0.0'}\ndo:\n";
+const HEAD: &str = "document: {dsl: '1.0.3', namespace: test, name: cost, version: '1.0.0'}\ndo:\n";
 
 /// A definition with one line for each number below `count`.
 fn lines(count: usize, line: impl Fn(usize) -> String) -> String {
@@ -28,7 +27,9 @@ fn main() {
         ("switch back", |n| {
             format!("t{n}: {{ switch: [ {{ a: {{ when: .n > {n}, then: t0 }} }} ] }}")
         }),
-        ("export", |n| format!("t{n}: {{ set: {{ n: 1 }}, export: {{ as: '$context + {{k{n}: .n}}' }} }}")),
+        ("export", |n| {
+            format!("t{n}: {{ set: {{ n: 1 }}, export: {{ as: '$context + {{k{n}: .n}}' }} }}")
+        }),
     ];
     for (name, line) in rows {
         for count in [20, 500, 1_000, 4_000] {

@@ -107,7 +107,8 @@ fn states(plan: &Plan) -> Vec<(Instance, Event, Timestamp)> {
             break;
         }
         let next = answer(&moved, &mut at);
-        let next = next.unwrap_or_else(|| panic!("nothing to do after {:?}", moved.instance.status));
+        let next =
+            next.unwrap_or_else(|| panic!("nothing to do after {:?}", moved.instance.status));
         states.push((moved.instance, next, at));
     }
     states
