@@ -38,6 +38,8 @@ pub(crate) use silence::silence;
 /// all visits of tasks and turns of loops. Beyond them everything is unknown, and nothing is said of
 /// the data.
 const STEPS_MAX: u32 = 150_000;
+/// Steps of one visit or turn: it makes all the variables that expressions see there.
+const VISIT_STEPS: u32 = 8;
 /// Weight of what holds at a task that costs one more step.
 const WEIGHT_PER_STEP: u32 = 16;
 /// Values written in a definition that cost one step to read.
@@ -140,7 +142,7 @@ impl<'n> Checker<'n, '_> {
             self.paid += 1;
         }
         let weight = state.data.weight().saturating_add(state.context.weight());
-        self.budget = self.budget.saturating_sub(1 + weight / WEIGHT_PER_STEP);
+        self.budget = self.budget.saturating_sub(VISIT_STEPS + weight / WEIGHT_PER_STEP);
         !self.is_spent()
     }
 
