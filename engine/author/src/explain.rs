@@ -437,10 +437,7 @@ impl TaskExplanation {
 /// A label and its value, folded at blanks where the line would be too long.
 fn row(text: &mut String, depth: usize, label: &str, value: &str) {
     let indent = "  ".repeat(depth + 1);
-    let mut line = format!("{indent}{label:<MARGIN$}");
-    if label.is_empty() {
-        line = indent.clone();
-    }
+    let mut line = if label.is_empty() { indent } else { format!("{indent}{label:<MARGIN$}") };
     let margin = line.chars().count().min(WIDTH / 2);
     let mut column = line.chars().count();
     let mut begun = false;

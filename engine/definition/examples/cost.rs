@@ -19,9 +19,12 @@ fn lines(count: usize, line: impl Fn(usize) -> String) -> String {
     })
 }
 
+/// Writes the task of this number.
+type Writes = fn(usize) -> String;
+
 fn main() {
     let catalog = Catalog::new([]);
-    let rows: [(&str, fn(usize) -> String); 4] = [
+    let rows: [(&str, Writes); 4] = [
         ("set", |n| format!("t{n}: {{ set: {{ n: {n} }} }}")),
         ("set with an expression", |n| format!("t{n}: {{ set: {{ n: '${{ .n + {n} }}' }} }}")),
         ("switch back", |n| {

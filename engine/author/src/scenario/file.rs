@@ -106,13 +106,7 @@ fn scenario(reader: &mut Reader<'_>, root: &Field<'_>) -> Option<Scenario> {
         }
         None => Vec::new(),
     };
-    let explore = root.get("explore").and_then(|field| {
-        if root.get("properties").is_none_or(|list| list.value == &Value::Array(Vec::new())) {
-            let help = "give `properties`, or remove `explore`";
-            reader.wrong(&field, "`explore` checks the properties, and there are none", help);
-        }
-        explore(reader, &field)
-    });
+    let explore = root.get("explore").and_then(|field| explored(reader, root, &field));
     Some(Scenario {
         file: reader.tree.source().name.clone(),
         title: title?,
@@ -132,6 +126,15 @@ fn scenario(reader: &mut Reader<'_>, root: &Field<'_>) -> Option<Scenario> {
         explore,
         lines: lines(reader, root),
     })
+}
+
+/// `explore`, which checks the properties: without any it would be green for nothing.
+fn explored(reader: &mut Reader<'_>, root: &Field<'_>, field: &Field<'_>) -> Option<Explore> {
+    if root.get("properties").is_none_or(|list| list.value == &Value::Array(Vec::new())) {
+        let help = "give `properties`, or remove `explore`";
+        reader.wrong(field, "`explore` checks the properties, and there are none", help);
+    }
+    explore(reader, field)
 }
 
 /// `local`: whether functions without a vendor do their work.

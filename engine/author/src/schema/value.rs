@@ -7,7 +7,6 @@ use super::{object, of, text};
 /// Whether a text holds an expression.
 pub(super) const EXPRESSION: &str = "\\$\\{";
 
-#[expect(clippy::too_many_lines, reason = "a table")]
 pub(super) fn definitions() -> Value {
     json!({
         "expression": {

@@ -319,7 +319,7 @@ fn a_marker_in_a_vendors_words_was_forwarded_as_a_secret() {
             code: marker.clone(),
             detail: marker.clone(),
         },
-        Outcome::Rejected { reason: Reason::Invalid, detail: marker.clone(), retry_after_ms: None },
+        Outcome::Rejected { reason: Reason::Invalid, detail: marker, retry_after_ms: None },
     ];
     for outcome in outcomes {
         let mut run = Run::start(tasks);

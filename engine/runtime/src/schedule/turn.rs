@@ -46,13 +46,16 @@ impl InForce {
     }
 }
 
+/// The newest version of a definition so far, and its schedule.
+type Newest = (Option<Version>, Option<InForce>);
+
 /// The schedules of the newest versions, derived from all versions in the order of their
 /// registration: every node comes to the same.
 pub(crate) fn in_force(
     stored: &[StoredDefinition],
     compiled: &HashMap<String, Arc<Plan>>,
 ) -> Vec<Arc<InForce>> {
-    let mut newest: HashMap<(&str, &str), (Option<Version>, Option<InForce>)> = HashMap::new();
+    let mut newest: HashMap<(&str, &str), Newest> = HashMap::new();
     for definition in stored {
         let name = (definition.namespace.as_str(), definition.name.as_str());
         let version = Version::parse(&definition.version).ok();

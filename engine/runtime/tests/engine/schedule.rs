@@ -55,7 +55,7 @@ async fn until_count(engine: &Engine, count: usize) -> Vec<Stored> {
 
 /// Until so many days of the schedule have been seen to.
 async fn until_handled(bench: &Bench, days: i64) {
-    let since = bench.store.definitions().await.unwrap()[0].created_at;
+    let since = bench.store.definitions().await.unwrap().first().unwrap().created_at;
     let day = since + jiff::SignedDuration::from_hours(24 * days);
     let seen = async {
         let mut look = tokio::time::interval(Duration::from_millis(5));
@@ -75,7 +75,7 @@ fn keys(found: &[Stored]) -> Vec<&str> {
 
 /// The start key of the firing of a day.
 async fn key(bench: &Bench, day: i64) -> String {
-    let since = bench.store.definitions().await.unwrap()[0].created_at;
+    let since = bench.store.definitions().await.unwrap().first().unwrap().created_at;
     format!("schedule:test/tick:every:{}", since + jiff::SignedDuration::from_hours(24 * day))
 }
 

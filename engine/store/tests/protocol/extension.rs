@@ -51,7 +51,7 @@ async fn granted(world: &World, of: &[InstanceId]) -> Vec<usize> {
     let told = |id: &InstanceId| {
         mail.iter().any(|m| m.instance == *id && matches!(m.event, Event::LockGranted { .. }))
     };
-    (0..of.len()).filter(|index| told(&of[*index])).collect()
+    of.iter().enumerate().filter(|(_, id)| told(id)).map(|(index, _)| index).collect()
 }
 
 #[tokio::test]
