@@ -1,5 +1,13 @@
 //! The author's tools on real definitions: ours, and the examples of the specification.
 
+#![expect(
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "helpers of tests: a panic is how a test says no"
+)]
+
 #[path = "author/docs.rs"]
 mod docs;
 #[path = "author/format.rs"]

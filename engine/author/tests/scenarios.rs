@@ -2,7 +2,6 @@
 //! wrong scenario is told.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     clippy::indexing_slicing,
     reason = "the kit of the tests may panic like a test"
 )]
