@@ -52,7 +52,7 @@ fn one_wait_is_not_two() {
 fn a_name_with_a_slip_does_not_hold_for_nothing() {
     for (part, why) in [
         ("properties: [{never: {call: mail.delivry}}]", "did you mean `mail.delivery`?"),
-        ("properties: [{never: {call: mail.delivery, task: aks}}]", "did you mean `ask`?"),
+        ("properties: [{never: {call: mail.delivery, task: askk}}]", "did you mean `ask`?"),
         ("properties: [{at_most: {task: asc, times: 1}}]", "did you mean `ask`?"),
         ("properties: [{never: {task: ask, before: {task: akk}}}]", "did you mean `ask`?"),
         ("properties: [{never: {call: 'mail.delivery:1.0.0'}}]", "write `mail.delivery`, without"),
