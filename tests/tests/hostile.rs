@@ -217,7 +217,7 @@ async fn hostile_expressions_stop() {
 
 #[tokio::test]
 async fn hostile_definitions_end() {
-    let back = "do: [ { a: { set: { n: 1 } } }, { b: { set: { n: 2 }, then: a } } ]\n";
+    let back = "do: [ { a: { set: '${ . }' } }, { b: { switch: [ { over: { when: '${ type == \"number\" }', then: end } }, { again: { then: a } } ] } } ]\n";
     check("a loop without a wait", format!("{HEAD}{back}"), Ends::Faulted("runtime")).await;
     let turns = "do: [ { a: { for: { each: n, in: '${ [range(30000)] }' }, do: [ { b: { set: { n: 1 } } } ] } } ]\n";
     check("30,000 turns", format!("{HEAD}{turns}"), Ends::Faulted("runtime")).await;

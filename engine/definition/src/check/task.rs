@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use tenure_adapter::contract::LANGUAGE_CALLS;
+
 use super::facts::Visit;
 use super::flow::joined;
 use super::template::{At, Goes};
@@ -296,7 +298,9 @@ impl<'n> Checker<'n, '_> {
         if let Some(with) = node.get("with") {
             let found = self.template(&with.node, &at);
             let wanted = schema::shape(&call.function.input, Rest::Open);
-            if self.speaking {
+            // The calls of the language have forms of their own, which compiling has brought into one.
+            let has_own_form = LANGUAGE_CALLS.contains(&call.function.name.as_str());
+            if self.speaking && !has_own_form {
                 self.arguments(&call.function.name, &found, &wanted, &with.node);
             }
         }
