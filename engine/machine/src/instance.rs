@@ -10,6 +10,7 @@ use tenure_definition::TaskId;
 use tenure_definition::plan::Flow;
 use uuid::Uuid;
 
+use crate::abandoned::Abandoned;
 use crate::{CallId, FrameId, InstanceId, LockId, TimerId, WaitId};
 
 /// One run of a definition.
@@ -41,7 +42,7 @@ pub struct Instance {
     pub visits: BTreeMap<String, u32>,
     /// Effects whose outcome was unknown when their task was cancelled, by position. A new call at
     /// that position continues them instead of acting a second time.
-    pub abandoned: BTreeMap<String, Effect>,
+    pub abandoned: BTreeMap<String, Abandoned>,
     /// The timer of the document's `expect`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub late: Option<TimerId>,
@@ -381,6 +382,10 @@ pub struct Effect {
     pub absences: u32,
     /// Attempts in a row that were never sent.
     pub unsent: u32,
+    /// An attempt of the task that was cancelled before: it may still be out, and what it answers
+    /// counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<CallId>,
 }
 
 /// Where a call stands.
@@ -489,7 +494,7 @@ impl Instance {
         })
     }
 
-    /// Incidents of its calls, with the pointer-bearing task.
+    /// Incidents that stop a task, with that task. [`Instance::late_incidents`] stop none.
     pub fn incidents(&self) -> impl Iterator<Item = (TaskId, &Incident)> {
         self.frames.values().filter_map(|frame| match &frame.activity {
             Activity::Call { phase: CallPhase::Stuck { incident }, .. } => {

@@ -8,6 +8,7 @@
 //! Reading order: [`event`] (what comes in), [`instance`] (what is kept), [`transition`] (what goes
 //! out), then `step` (who moves what).
 
+pub mod abandoned;
 pub mod bucket;
 pub mod cloud_event;
 pub mod event;

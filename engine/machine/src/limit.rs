@@ -61,3 +61,7 @@ pub const COMPENSATION_DELAY_MS: u64 = 1_000;
 
 /// Longest value of an attribute an instance is found by, in bytes; a longer one is left out.
 pub const ATTRIBUTE_BYTES_MAX: usize = 256;
+
+/// Most effects of an instance that were abandoned in doubt or came back late; one more faults: an
+/// instance that leaves one behind at every turn must be seen before its state grows.
+pub const ABANDONED_MAX: usize = 256;

@@ -6,9 +6,11 @@
 //! `try` that catches them; `scope` gives expressions their variables.
 
 mod call;
+mod drain;
 mod extend;
 mod fail;
 mod human;
+mod late;
 mod listen;
 mod lock;
 mod mover;
@@ -21,6 +23,7 @@ use tenure_adapter::Problem;
 use tenure_definition::Plan;
 
 use crate::instance::{Activity, CallPhase, TryPhase};
+use crate::limit::ABANDONED_MAX;
 use crate::outside::harmless;
 use crate::{
     ChildResult, Event, Fact, FrameId, Instance, InstanceId, Stale, Status, Step, TimerId,
@@ -34,7 +37,7 @@ use mover::{Mover, Work};
 #[must_use]
 pub fn step(plan: &Plan, instance: &Instance, event: &Event, at: Timestamp) -> Step {
     if instance.is_terminal() {
-        return Step::Stale(Stale::Ended);
+        return late::after_the_end(plan, instance, event, at);
     }
     let mut mover = Mover::new(plan, instance.clone(), at);
     match mover.take(&harmless(event)) {
@@ -91,6 +94,12 @@ impl Mover<'_> {
             ) => return Err(Stale::Ended),
         }
         self.run();
+        if self.overfull && !self.instance.is_terminal() {
+            self.end_faulted(Problem::runtime(format!(
+                "more than {ABANDONED_MAX} effects were given up in doubt or came back late: see what \
+                 became of them (`tenure effects`), and let the tasks that call wait longer"
+            )));
+        }
         Ok(())
     }
 

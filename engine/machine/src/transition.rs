@@ -251,6 +251,13 @@ pub enum Fact {
         /// What came back.
         outcome: Outcome,
     },
+    /// An attempt came back whose task, or whose instance, was over: kept as evidence.
+    EffectReturnedLate {
+        /// The effect key.
+        key: Uuid,
+        /// What came back.
+        outcome: Outcome,
+    },
     /// The outcome is unknown; nothing is done until this instant.
     EffectSettling {
         /// The effect key.

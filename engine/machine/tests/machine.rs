@@ -25,6 +25,8 @@ mod event;
 mod flow;
 #[path = "machine/human.rs"]
 mod human;
+#[path = "machine/late.rs"]
+mod late;
 #[path = "machine/lifecycle.rs"]
 mod lifecycle;
 #[path = "machine/listen.rs"]

@@ -63,7 +63,7 @@ fn stored(status: Status, activities: Vec<Activity>) -> Stored {
         cancelling: None,
         attributes: BTreeMap::new(),
     };
-    Stored { instance, updated_at: at }
+    Stored { instance, updated_at: at, parked: None }
 }
 
 fn effect() -> Effect {
@@ -79,6 +79,7 @@ fn effect() -> Effect {
         unknowns: 0,
         absences: 0,
         unsent: 0,
+        earlier: None,
     }
 }
 

@@ -508,7 +508,11 @@ impl Mover<'_> {
     }
 
     /// `output.as`, `output.schema`, `export.as`, `export.schema`, in that order.
-    fn task_output(&self, id: FrameId, raw: Value) -> Result<(Value, Option<Value>), Problem> {
+    pub(super) fn task_output(
+        &self,
+        id: FrameId,
+        raw: Value,
+    ) -> Result<(Value, Option<Value>), Problem> {
         let task = self.plan.task(self.frame(id).task);
         // `$task.output` in `export.as` is the raw output, which is gone by then if nobody asks.
         let kept = task.export.transform.is_some().then(|| raw.clone());
@@ -578,7 +582,7 @@ impl Mover<'_> {
             self.cancel_below(id);
             let frame = self.drop_frame(id);
             next = frame.parent;
-            self.release(frame.activity);
+            self.release(frame);
         }
     }
 

@@ -37,8 +37,14 @@ pub(crate) fn catalog() -> Catalog {
         retry: RetryDefault { retries_max: 2, delay_ms: 100 },
     };
     let web = Manifest { connection: None, ..manifest("web.get", EffectClass::Natural) };
+    let charge = Manifest {
+        money: true,
+        ..manifest("bank.charge", EffectClass::Keyed { key_life_ms: KEY_LIFE_MS })
+    };
     Catalog::new([
         web,
+        charge,
+        manifest("bank.get", EffectClass::Natural),
         manifest("bank.keyed", EffectClass::Keyed { key_life_ms: KEY_LIFE_MS }),
         manifest("bank.natural", EffectClass::Natural),
         manifest("bank.lookup", EffectClass::Lookup),

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tenure_machine::instance::{Compensation, Effect, Frame, Lock};
+use tenure_machine::abandoned::Abandoned;
+use tenure_machine::instance::{Compensation, Frame, Incident, Lock};
 use tenure_machine::{FrameId, Identity, Instance, InstanceId, Parent, Status, TimerId};
 use uuid::Uuid;
 
@@ -22,7 +23,7 @@ struct Written<'a> {
     frames: &'a BTreeMap<FrameId, Frame>,
     next_id: i64,
     visits: &'a BTreeMap<String, u32>,
-    abandoned: &'a BTreeMap<String, Effect>,
+    abandoned: &'a BTreeMap<String, Abandoned>,
     #[serde(skip_serializing_if = "Option::is_none")]
     late: &'a Option<TimerId>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -45,7 +46,7 @@ struct Read {
     frames: BTreeMap<FrameId, Frame>,
     next_id: i64,
     visits: BTreeMap<String, u32>,
-    abandoned: BTreeMap<String, Effect>,
+    abandoned: BTreeMap<String, Abandoned>,
     #[serde(default)]
     late: Option<TimerId>,
     #[serde(default)]
@@ -125,6 +126,9 @@ pub(super) struct Row {
     pub(super) revision: i64,
     pub(super) state: String,
     pub(super) updated_at: jiff_sqlx::Timestamp,
+    pub(super) parked_fingerprint: Option<String>,
+    pub(super) parked_detail: Option<String>,
+    pub(super) parked_since: Option<jiff_sqlx::Timestamp>,
 }
 
 impl Row {
@@ -165,6 +169,12 @@ impl Row {
             cancelling: state.cancelling,
             attributes: state.attributes,
         };
-        Ok(Stored { instance, updated_at: self.updated_at.to_jiff() })
+        let cause = self.parked_fingerprint.zip(self.parked_detail).zip(self.parked_since);
+        let parked = cause.map(|((fingerprint, detail), since)| Incident {
+            fingerprint,
+            detail,
+            since: since.to_jiff(),
+        });
+        Ok(Stored { instance, updated_at: self.updated_at.to_jiff(), parked })
     }
 }

@@ -221,6 +221,7 @@ pub(crate) fn call(checkpoint: &mut Checkpoint, key: Uuid, phase: CallPhase) {
         unknowns: 0,
         absences: 0,
         unsent: 0,
+        earlier: None,
     };
     push(checkpoint, Activity::Call { effect, phase });
 }
