@@ -14,6 +14,7 @@ use crate::{database, dev, logging, serve};
 
 mod definition;
 mod doctor;
+mod effects;
 mod explain;
 mod fmt;
 mod graph;
@@ -76,6 +77,8 @@ enum Command {
     /// Look at licenses
     #[command(subcommand)]
     License(license::LicenseCommand),
+    /// List effects that nobody has settled, and those that happened when nobody waited for them any more
+    Effects(effects::EffectsOptions),
     /// Prove that nothing is silently stuck; exit 1 when something is
     Doctor(doctor::DoctorOptions),
     /// Print the completions of a shell
@@ -208,6 +211,7 @@ impl Cli {
             | Command::Explain(_)
             | Command::Definition(_)
             | Command::License(_)
+            | Command::Effects(_)
             | Command::Doctor(_)
             | Command::Completions { .. } => "warn",
         }
@@ -227,6 +231,7 @@ impl Cli {
             Command::Explain(options) => explain::run(&options),
             Command::Definition(command) => definition::run(command).await,
             Command::License(command) => license::run(command).await,
+            Command::Effects(options) => effects::run(options).await,
             Command::Doctor(options) => doctor::run(options).await,
             Command::Completions { shell } => {
                 let mut command = <Self as clap::CommandFactory>::command();
@@ -288,6 +293,7 @@ mod tests {
             "tenure definition list -o json",
             "tenure definition show purchase-direct --version 1.0.0",
             "tenure license verify f --jwks http://127.0.0.1:8080/.well-known/jwks.json",
+            "tenure effects --server http://127.0.0.1:8080 -o json",
             "tenure doctor",
             "tenure completions bash",
         ] {

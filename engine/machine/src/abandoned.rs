@@ -8,8 +8,8 @@ use serde_json::Value;
 use tenure_adapter::Outcome;
 use tenure_definition::TaskId;
 
-use crate::CallId;
 use crate::instance::{Effect, Incident, Instance};
+use crate::{CallId, FrameId};
 
 /// An effect in doubt, or one that is known too late.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,6 +23,9 @@ pub struct Abandoned {
     /// The function it called.
     #[serde(default)]
     pub function: String,
+    /// The task around it: the loop around that counts its visits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<FrameId>,
     /// The attempt or look-up that is still out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call: Option<CallId>,

@@ -123,6 +123,7 @@ impl Start {
             next_id: 1,
             visits: BTreeMap::new(),
             abandoned: BTreeMap::new(),
+            refused: Vec::new(),
             late: None,
             lock: None,
             compensations: Vec::new(),

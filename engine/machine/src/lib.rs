@@ -16,6 +16,7 @@ pub mod id;
 pub mod instance;
 pub mod key;
 pub mod limit;
+pub mod payload;
 pub mod secret;
 pub mod transition;
 

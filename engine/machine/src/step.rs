@@ -17,6 +17,7 @@ mod mover;
 mod run;
 pub(crate) mod scope;
 mod undo;
+mod visit;
 
 use jiff::Timestamp;
 use tenure_adapter::Problem;

@@ -33,5 +33,7 @@ mod lifecycle;
 mod listen;
 #[path = "machine/start.rs"]
 mod start;
+#[path = "machine/visit.rs"]
+mod visit;
 #[path = "machine/weave.rs"]
 mod weave;

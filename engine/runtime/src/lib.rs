@@ -24,6 +24,7 @@ mod loader;
 mod mailbox;
 mod matcher;
 mod outbox;
+mod parker;
 mod plans;
 mod recovery;
 mod refuser;

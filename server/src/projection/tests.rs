@@ -1,8 +1,7 @@
 //! Projections of instances in each state.
 
 use tenure_adapter::Problem;
-use tenure_definition::TaskId;
-use tenure_machine::instance::{Effect, Incident};
+use tenure_machine::instance::Effect;
 use tenure_machine::{CallId, Entry, FrameId, Identity};
 use tenure_store::port::Receipt;
 use uuid::Uuid;
@@ -57,6 +56,7 @@ fn stored(status: Status, activities: Vec<Activity>) -> Stored {
         next_id: 0,
         visits: BTreeMap::new(),
         abandoned: BTreeMap::new(),
+        refused: Vec::new(),
         late: None,
         lock: None,
         compensations: Vec::new(),
@@ -79,6 +79,7 @@ fn effect() -> Effect {
         unknowns: 0,
         absences: 0,
         unsent: 0,
+        authored: None,
         earlier: None,
     }
 }

@@ -38,12 +38,18 @@ impl<'a> Mover<'a> {
                     .unwrap_or_default()
             ))
         })?;
-        let visit = self.instance.visits.get(&position).copied().unwrap_or(0);
-        let key = self.key(frame, call, &position, visit, 0)?;
+        let visit = self.visits_of(self.frame(frame).parent, &position);
+        let first = self.key(frame, call, &position, visit, 0)?;
+        let authored = call.idempotency_key.is_some().then_some(first);
+        let generation = authored.map_or(0, |key| self.generation_of(key));
+        let key = match generation {
+            0 => first,
+            later => self.key(frame, call, &position, visit, later)?,
+        };
         let effect = Effect {
             position,
             visit,
-            generation: 0,
+            generation,
             key,
             request,
             intent_at: self.at,
@@ -52,6 +58,7 @@ impl<'a> Mover<'a> {
             unknowns: 0,
             absences: 0,
             unsent: 0,
+            authored,
             earlier: None,
         };
         // Replaced by `send` in this same step.
@@ -185,7 +192,15 @@ impl<'a> Mover<'a> {
         let task = self.frame(frame).task;
         self.note(Some(task), Fact::LookupReturned { key, lookup: lookup.clone() });
         match lookup {
-            Lookup::Happened { outcome } => self.decide(frame, outcome, None),
+            Lookup::Happened { outcome } => {
+                // The vendor's books say what became of it, of all attempts with this key.
+                if !matches!(outcome, Outcome::Unknown { .. })
+                    && let Some((effect, _)) = self.effect_mut(frame)
+                {
+                    effect.unknowns = 0;
+                }
+                self.decide(frame, outcome, None);
+            }
             Lookup::Absent => self.absent(frame),
             Lookup::Unknown { detail } => self.settle(frame, detail, None),
         }
@@ -263,7 +278,7 @@ impl<'a> Mover<'a> {
                 self.push(Work::Finish { frame, output: output.clone(), flow: None });
             }
             Outcome::Declined { class, code, detail } => {
-                self.resolve(frame);
+                self.refused(frame);
                 self.fail_frame(frame, Problem::declined(*class, code, detail.clone()));
             }
             Outcome::Failed { error } => self.failed(frame, error),
@@ -292,7 +307,12 @@ impl<'a> Mover<'a> {
             | EffectClass::AtMostOnce
             | EffectClass::Natural
             | EffectClass::AtLeastOnce => {
-                self.resolve(frame);
+                // What was never sent has presented no key.
+                if effect.unsent > 0 {
+                    self.resolve(frame);
+                } else {
+                    self.refused(frame);
+                }
                 self.fail_frame(frame, Problem { instance: None, ..error.clone() });
             }
         }
@@ -332,7 +352,7 @@ impl<'a> Mover<'a> {
             if in_doubt {
                 return self.after_doubt(frame, manifest, detail);
             }
-            self.resolve(frame);
+            self.refused(frame);
             return self.fail_frame(frame, Problem::rejected(reason, detail));
         }
         if !in_doubt {
@@ -347,6 +367,7 @@ impl<'a> Mover<'a> {
                 }
                 Ok(key) => {
                     let at = self.at;
+                    self.key_of_frame_is_refused(frame);
                     if let Some((effect, _)) = self.effect_mut(frame) {
                         effect.generation += 1;
                         effect.key = key;
@@ -411,11 +432,26 @@ impl<'a> Mover<'a> {
         self.note(Some(task), Fact::IncidentOpened { fingerprint, detail: detail.to_owned() });
     }
 
+    /// The vendor has refused for good: its key is not presented again.
+    fn refused(&mut self, frame: FrameId) {
+        self.key_of_frame_is_refused(frame);
+        self.resolve(frame);
+    }
+
+    fn key_of_frame_is_refused(&mut self, frame: FrameId) {
+        let effect = self.effect_mut(frame).map(|(effect, _)| effect);
+        if let Some(effect) =
+            effect.filter(|effect| effect.authored.is_some()).map(|effect| effect.clone())
+        {
+            self.key_is_refused(&effect);
+        }
+    }
+
     /// The outcome is known: the next call at this position is another effect.
     fn resolve(&mut self, frame: FrameId) {
         let Some((effect, _)) = self.effect_mut(frame) else { return };
         let (position, visit) = (effect.position.clone(), effect.visit);
-        self.instance.visits.insert(position, visit + 1);
+        self.set_visits(self.frame(frame).parent, position, visit + 1);
         // Nothing is in doubt any more, so nothing must be kept when the frame goes.
         self.frame_mut(frame).activity = Activity::Do;
     }

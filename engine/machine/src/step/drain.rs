@@ -158,6 +158,7 @@ impl Mover<'_> {
             output,
             number,
             resume: None,
+            visits: std::collections::BTreeMap::new(),
         });
         self.note(Some(frame.task), crate::Fact::CompensationRegistered);
     }

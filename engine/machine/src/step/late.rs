@@ -13,7 +13,7 @@ use super::call::lost_until;
 use super::mover::Mover;
 use crate::abandoned::Abandoned;
 use crate::instance::{Activity, CallPhase, Effect, Frame, Incident};
-use crate::limit::ABANDONED_MAX;
+use crate::limit::{ABANDONED_MAX, LATE_ANSWER_BYTES_MAX};
 use crate::{CallId, Command, Event, Fact, FrameId, Instance, Stale, Step};
 
 /// What an event means for an instance that has ended: a late answer is kept, all else is stale.
@@ -89,7 +89,7 @@ impl Mover<'_> {
         if !in_doubt {
             // Rejected: a key the vendor has refused is not presented again.
             if effect.attempts > 0 {
-                self.instance.visits.insert(effect.position, effect.visit + 1);
+                self.set_visits(frame.parent, effect.position, effect.visit + 1);
             }
             return;
         }
@@ -100,6 +100,7 @@ impl Mover<'_> {
         let undoable = self.undoes_at_cancel(frame).then(|| frame.input.clone());
         let abandoned = Abandoned {
             task: frame.task,
+            parent: frame.parent,
             function: spec.function.name.clone(),
             call,
             outcome: None,
@@ -153,6 +154,7 @@ impl Mover<'_> {
         abandoned.call = None;
         let (task, key) = (abandoned.task, abandoned.effect.key);
         let doubts = abandoned.effect.unknowns > 0;
+        let outcome = &kept(outcome);
         self.note(Some(task), Fact::EffectReturnedLate { key, outcome: outcome.clone() });
         match outcome {
             Outcome::Done { .. } => self.happened_late(&position, outcome),
@@ -182,6 +184,10 @@ impl Mover<'_> {
         };
         abandoned.call = None;
         let (task, key) = (abandoned.task, abandoned.effect.key);
+        let lookup = &match lookup {
+            Lookup::Happened { outcome } => Lookup::Happened { outcome: kept(outcome) },
+            Lookup::Absent | Lookup::Unknown { .. } => lookup.clone(),
+        };
         self.note(Some(task), Fact::LookupReturned { key, lookup: lookup.clone() });
         match lookup {
             Lookup::Happened { outcome: outcome @ Outcome::Done { .. } } => {
@@ -251,7 +257,12 @@ impl Mover<'_> {
     fn forget_abandoned(&mut self, position: &str, key_is_used_up: bool) {
         let Some(abandoned) = self.instance.abandoned.remove(position) else { return };
         if key_is_used_up && !self.instance.is_terminal() {
-            self.instance.visits.insert(position.to_owned(), abandoned.effect.visit + 1);
+            self.key_is_refused(&abandoned.effect);
+            let visits = abandoned.effect.visit + 1;
+            // The loop around it may be over; then nobody comes back to this position.
+            if self.has(abandoned.parent) {
+                self.set_visits(abandoned.parent, position.to_owned(), visits);
+            }
         }
     }
 
@@ -307,6 +318,16 @@ impl Mover<'_> {
         }
         Ok(())
     }
+}
+
+/// A late answer as it is kept.
+fn kept(outcome: &Outcome) -> Outcome {
+    let Outcome::Done { output } = outcome else { return outcome.clone() };
+    let bytes = output.to_string().len();
+    if bytes <= LATE_ANSWER_BYTES_MAX {
+        return outcome.clone();
+    }
+    Outcome::Done { output: serde_json::json!({ "left_out": { "bytes": bytes } }) }
 }
 
 /// Whether a call changes nothing, so that nobody has to know whether it was made.

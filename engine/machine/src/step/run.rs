@@ -315,7 +315,7 @@ impl Mover<'_> {
         };
         let (task, parent) = (self.frame(frame).task, self.frame(frame).parent);
         let position = self.position(task, parent);
-        let visit = self.visit(&position);
+        let visit = self.visit(parent, &position);
         let identity = &self.instance.identity;
         // What an expression has no value for is an attribute the event does not have.
         map.retain(|name, value| name == "data" || !value.is_null());
@@ -341,13 +341,6 @@ impl Mover<'_> {
         Ok(())
     }
 
-    /// The number of this visit of a position; the next visit gets the next number.
-    pub(super) fn visit(&mut self, position: &str) -> u32 {
-        let visit = self.instance.visits.entry(position.to_owned()).or_insert(0);
-        *visit += 1;
-        *visit - 1
-    }
-
     fn begin_for(&mut self, frame: FrameId, spec: &For) -> Result<(), Problem> {
         let items = match self.eval(frame, &spec.items, "for.in")? {
             Value::Array(items) => items,
@@ -359,14 +352,18 @@ impl Mover<'_> {
                 return Err(Problem::expression("for.in must give an array"));
             }
         };
-        self.frame_mut(frame).activity = Activity::For { items, index: 0 };
+        let (task, parent) = (self.frame(frame).task, self.frame(frame).parent);
+        let position = self.position(task, parent);
+        let round = self.visit(parent, &position);
+        let visits = std::collections::BTreeMap::new();
+        self.frame_mut(frame).activity = Activity::For { items, index: 0, round, visits };
         let value = self.frame(frame).input.clone();
         self.turn(frame, spec, value)
     }
 
     /// Begins the current turn of a loop with `value`, or ends the loop with it.
     fn turn(&mut self, frame: FrameId, spec: &For, value: Value) -> Result<(), Problem> {
-        let Activity::For { items, index } = &self.frame(frame).activity else {
+        let Activity::For { items, index, .. } = &self.frame(frame).activity else {
             return Err(Problem::runtime("a loop lost its place"));
         };
         let more = *index < items.len();
@@ -407,7 +404,7 @@ impl Mover<'_> {
         let input = self.eval(frame, &spec.input, "run.workflow.input")?;
         let (task, parent) = (self.frame(frame).task, self.frame(frame).parent);
         let position = self.position(task, parent);
-        let visit = self.visit(&position);
+        let visit = self.visit(parent, &position);
         let identity = &self.instance.identity;
         // Children inherit the bucket, so parent and child always have one owner.
         let bucket: Bucket = self.instance.id.bucket();
@@ -593,8 +590,9 @@ impl Mover<'_> {
         match (&mut self.frame_mut(id).activity, &task.kind) {
             (Activity::Extended { .. }, _) => self.extension_over(id),
             (Activity::Compensating { .. }, _) => self.undone(id),
-            (Activity::For { index, .. }, TaskKind::For(spec)) => {
+            (Activity::For { index, visits, .. }, TaskKind::For(spec)) => {
                 *index += 1;
+                visits.clear();
                 if let Err(problem) = self.turn(id, spec, output) {
                     self.fail_frame(id, problem);
                 }

@@ -41,6 +41,7 @@ impl Mover<'_> {
             output: output.clone(),
             number,
             resume: None,
+            visits: std::collections::BTreeMap::new(),
         };
         self.instance.compensations.push(compensation);
         self.note(Some(task.id), Fact::CompensationRegistered);

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use serde_json::json;
-use tenure_machine::{Command, Event};
+use tenure_machine::Command;
 
 use crate::kit::{Run, declined, invalid};
 

@@ -8,6 +8,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tenure_machine::abandoned::Knowledge;
 use tenure_machine::instance::{Activity, CallPhase, Effect, Frame};
+use tenure_machine::payload::{self, TooLarge};
 use tenure_machine::{Command, Instance, InstanceId, TimerId, Wait, WaitId};
 use uuid::Uuid;
 
@@ -45,6 +46,8 @@ pub(super) enum Unwritable {
     Json(#[from] serde_json::Error),
     #[error("more than {COMMANDS_MAX} commands in one transition")]
     TooManyCommands,
+    #[error("{0}")]
+    TooLarge(TooLarge),
 }
 
 impl<'a> Prepared<'a> {
@@ -58,6 +61,10 @@ impl<'a> Prepared<'a> {
         let commands = &checkpoint.transition.commands;
         let state = state::write(instance)?;
         let entries = serde_json::to_string(&checkpoint.transition.journal)?;
+        let sizes = (state.len(), entries.len());
+        if let Some(found) = payload::too_large(instance, &checkpoint.transition.journal, sizes) {
+            return Err(Unwritable::TooLarge(found));
+        }
         let token = token(fence, instance.revision, &state, &entries, commands)?;
         let closed: BTreeSet<WaitId> = commands.iter().filter_map(closed_wait).collect();
         let cleared: BTreeSet<TimerId> = commands.iter().filter_map(cleared_timer).collect();

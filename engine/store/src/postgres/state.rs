@@ -24,6 +24,8 @@ struct Written<'a> {
     next_id: i64,
     visits: &'a BTreeMap<String, u32>,
     abandoned: &'a BTreeMap<String, Abandoned>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    refused: &'a [(Uuid, u32)],
     #[serde(skip_serializing_if = "Option::is_none")]
     late: &'a Option<TimerId>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,6 +49,8 @@ struct Read {
     next_id: i64,
     visits: BTreeMap<String, u32>,
     abandoned: BTreeMap<String, Abandoned>,
+    #[serde(default)]
+    refused: Vec<(Uuid, u32)>,
     #[serde(default)]
     late: Option<TimerId>,
     #[serde(default)]
@@ -76,6 +80,7 @@ pub(super) fn write(instance: &Instance) -> serde_json::Result<String> {
         next_id,
         visits,
         abandoned,
+        refused,
         late,
         lock,
         compensations,
@@ -91,6 +96,7 @@ pub(super) fn write(instance: &Instance) -> serde_json::Result<String> {
         next_id: *next_id,
         visits,
         abandoned,
+        refused,
         late,
         lock,
         compensations,
@@ -163,6 +169,7 @@ impl Row {
             next_id: state.next_id,
             visits: state.visits,
             abandoned: state.abandoned,
+            refused: state.refused,
             late: state.late,
             lock: state.lock,
             compensations: state.compensations,

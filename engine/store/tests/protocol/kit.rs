@@ -133,6 +133,7 @@ pub(crate) fn pending(key: &str, at: Timestamp) -> NewInstance {
         next_id: 1,
         visits: BTreeMap::new(),
         abandoned: BTreeMap::new(),
+        refused: Vec::new(),
         late: None,
         lock: None,
         compensations: Vec::new(),
@@ -221,6 +222,7 @@ pub(crate) fn call(checkpoint: &mut Checkpoint, key: Uuid, phase: CallPhase) {
         unknowns: 0,
         absences: 0,
         unsent: 0,
+        authored: None,
         earlier: None,
     };
     push(checkpoint, Activity::Call { effect, phase });
