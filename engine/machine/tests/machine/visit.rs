@@ -20,12 +20,13 @@ fn bytes(run: &Run) -> usize {
 
 const ENDLESS: &str = "
   - ear:
-      listen: { to: { any: [ { with: { type: order } } ], until: false } }
+      listen: { to: { any: [ { with: { type: order } } ], until: '${ false }' } }
       foreach:
         item: order
         do:
           - told: { emit: { event: { with: { type: seen } } } }
-          - safe:
+          - paid:
+              if: '${ $order.n % 10 == 0 }'
               try:
                 - each:
                     for: { in: '${ [1, 2] }', each: n }
@@ -48,7 +49,7 @@ fn an_endless_listen_grew_with_every_visit() {
         while let [call] = run.calls().as_slice() {
             let call = call.clone();
             assert!(keys.insert(call.key), "visit {n} presents a key again");
-            let outcome = match n % 7 {
+            let outcome = match (n / 10) % 7 {
                 3 => declined(),
                 5 => invalid(),
                 _ => Outcome::Done { output: json!({ "n": n }) },
