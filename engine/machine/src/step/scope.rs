@@ -73,6 +73,18 @@ impl<'a> TaskVars<'a> {
         map.insert("startedAt".to_owned(), moment(self.started_at));
         Value::Object(map)
     }
+
+    /// A field of `$task` that can be lent.
+    fn field(self, key: &str) -> Option<Cow<'a, Value>> {
+        match key {
+            "name" => Some(Cow::Owned(json!(self.task.name))),
+            "reference" => Some(Cow::Owned(json!(self.task.pointer))),
+            "definition" => Some(Cow::Borrowed(&self.task.definition)),
+            "input" => Some(Cow::Borrowed(self.raw)),
+            "startedAt" => Some(Cow::Owned(moment(self.started_at))),
+            _ => None,
+        }
+    }
 }
 
 impl<'a> Vars<'a> {
@@ -125,6 +137,26 @@ impl Scope for Vars<'_> {
                 None => self.task.map(|vars| Cow::Owned(vars.describe(self.raw_output))),
             },
             "authorization" => Some(Cow::Owned(self.authorization())),
+            _ => None,
+        }
+    }
+
+    fn field(&self, name: &str, key: &str) -> Option<Cow<'_, Value>> {
+        if self.locals.iter().any(|(local, _)| *local == name) {
+            return None;
+        }
+        match name {
+            "workflow" => match key {
+                "id" => Some(Cow::Owned(Value::String(self.instance.id.to_string()))),
+                "definition" => Some(Cow::Borrowed(&self.plan.definition)),
+                "input" => Some(Cow::Borrowed(&self.instance.input)),
+                "startedAt" => Some(Cow::Owned(moment(self.instance.started_at))),
+                _ => None,
+            },
+            "task" => self.extended.or(self.task)?.field(key),
+            "secrets" if self.plan.secrets.iter().any(|name| name == key) => {
+                Some(Cow::Owned(Value::String(secret::marker(key))))
+            }
             _ => None,
         }
     }
