@@ -4,12 +4,11 @@
 //! comes back late is added to it.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use tenure_adapter::Outcome;
 use tenure_definition::TaskId;
 
 use crate::instance::{Effect, Incident, Instance};
-use crate::{CallId, FrameId};
+use crate::{CallId, FrameId, Json};
 
 /// An effect in doubt, or one that is known too late.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,8 +32,12 @@ pub struct Abandoned {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
     /// The transformed input of the task, when a cancellation has to undo what it did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub undoable: Option<Value>,
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "Json::deserialize_some"
+    )]
+    pub undoable: Option<Json>,
     /// Why a person has to look.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incident: Option<Incident>,

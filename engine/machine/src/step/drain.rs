@@ -14,7 +14,7 @@ use super::call::lost_until;
 use super::mover::Mover;
 use crate::abandoned::Abandoned;
 use crate::instance::{Activity, CallPhase, Compensation, Frame};
-use crate::{CallId, FrameId};
+use crate::{CallId, FrameId, Json};
 
 impl Mover<'_> {
     /// Takes up the effects in doubt that this cancellation has to undo; says whether any is still
@@ -48,8 +48,8 @@ impl Mover<'_> {
             task,
             parent: None,
             branch: 0,
-            raw: Value::Null,
-            input: undoable.unwrap_or_default(),
+            raw: undoable.unwrap_or_default(),
+            input: None,
             started_at: self.at,
             timeout: None,
             late: None,
@@ -143,9 +143,10 @@ impl Mover<'_> {
     /// It happened: it is undone with all the rest, as the last thing that was done.
     fn drained_done(&mut self, id: FrameId, raw: &Value) {
         // Variables of loops around the task are gone; an output that needs them is taken as it came.
+        let raw = Json::from(raw.clone());
         let output = match self.task_output(id, raw.clone()) {
             Ok((output, _)) => output,
-            Err(_) => raw.clone(),
+            Err(_) => raw,
         };
         let frame = self.drop_frame(id);
         let Activity::Call { effect, .. } = frame.activity else { return };
@@ -154,7 +155,7 @@ impl Mover<'_> {
             task: frame.task,
             position: effect.position,
             tries: Vec::new(),
-            input: frame.input,
+            input: frame.raw,
             output,
             number,
             resume: None,

@@ -97,7 +97,7 @@ impl Mover<'_> {
         if only_reads(&spec.function, &effect) {
             return;
         }
-        let undoable = self.undoes_at_cancel(frame).then(|| frame.input.clone());
+        let undoable = self.undoes_at_cancel(frame).then(|| frame.input().clone());
         let abandoned = Abandoned {
             task: frame.task,
             parent: frame.parent,

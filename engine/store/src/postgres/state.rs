@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tenure_machine::abandoned::Abandoned;
 use tenure_machine::instance::{Compensation, Frame, Incident, Lock};
-use tenure_machine::{FrameId, Identity, Instance, InstanceId, Parent, Status, TimerId};
+use tenure_machine::{FrameId, Identity, Instance, InstanceId, Json, Parent, Status, TimerId};
 use uuid::Uuid;
 
 use crate::port::Stored;
@@ -17,7 +17,7 @@ use crate::port::Stored;
 #[derive(Serialize)]
 struct Written<'a> {
     status: &'a Status,
-    context: &'a Value,
+    context: &'a Json,
     timeout: &'a Option<TimerId>,
     timers: &'a BTreeMap<TimerId, Timestamp>,
     frames: &'a BTreeMap<FrameId, Frame>,
@@ -42,7 +42,7 @@ struct Written<'a> {
 #[derive(Deserialize)]
 struct Read {
     status: Status,
-    context: Value,
+    context: Json,
     timeout: Option<TimerId>,
     timers: BTreeMap<TimerId, Timestamp>,
     frames: BTreeMap<FrameId, Frame>,
@@ -140,7 +140,7 @@ pub(super) struct Row {
 impl Row {
     /// The instance the rows stand for.
     pub(super) fn read(self) -> serde_json::Result<Stored> {
-        let input = serde_json::from_str(&self.input)?;
+        let input: Json = serde_json::from_str(&self.input)?;
         let state: Read = serde_json::from_str(&self.state)?;
         let parent = self
             .parent_id
