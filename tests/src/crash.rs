@@ -15,7 +15,7 @@ use tenure_store::Store;
 use tenure_store::port::{
     Checkpoint, Committed, DueTimer, Durability, Fence, Firings, Incoming, JournalRow, Lease,
     LockPlace, Mail, NewInstance, Orphan, OutboxRow, Receipt, Registered, Result, Route, Scheduled,
-    Started, Stored, StoredDefinition, Unsettled,
+    Started, Stored, StoredDefinition, Unsettled, WaitingLock,
 };
 use uuid::Uuid;
 
@@ -299,6 +299,10 @@ impl Store for CrashStore {
 
     async fn unsettled_counts(&self) -> Result<Vec<(String, i64)>> {
         self.inner.unsettled_counts().await
+    }
+
+    async fn waiting_locks(&self, limit: i64) -> Result<Vec<WaitingLock>> {
+        self.inner.waiting_locks(limit).await
     }
 
     async fn doctor(&self) -> Result<Vec<Orphan>> {

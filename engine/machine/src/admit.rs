@@ -126,6 +126,7 @@ impl Start {
             refused: Vec::new(),
             late: None,
             lock: None,
+            held_above: Vec::new(),
             compensations: Vec::new(),
             cancelling: None,
             attributes: BTreeMap::new(),

@@ -54,6 +54,9 @@ pub struct Instance {
     /// The lock of the document's `exclusive`, or of a queued business key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock: Option<Lock>,
+    /// Locks that are held above it, by whoever awaits its end: waiting for one would be waiting for itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held_above: Vec<HeldLock>,
     /// What was done and can be undone, in the order it was done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub compensations: Vec<Compensation>,
@@ -371,6 +374,17 @@ pub struct Lock {
     pub name: String,
     /// Whether it is held; otherwise it is waited for.
     pub held: bool,
+}
+
+/// A lock that an instance holds while it awaits a child.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldLock {
+    /// Its full name: namespace and name.
+    pub name: String,
+    /// Who holds it.
+    pub instance: InstanceId,
+    /// Its number within that instance.
+    pub lock: LockId,
 }
 
 /// Which part of a `try` runs.

@@ -32,5 +32,6 @@ pub use event::{ChildResult, Event};
 pub use id::{CallId, FrameId, InstanceId, LockId, TimerId, WaitId};
 pub use instance::{Identity, Instance, Parent, Status};
 pub use json::Json;
+pub use step::lock::{AwaitedLock, awaited_locks};
 pub use step::step;
 pub use transition::{ChildStart, Command, Entry, Fact, Intent, Stale, Step, Transition, Wait};

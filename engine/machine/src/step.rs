@@ -12,7 +12,7 @@ mod fail;
 mod human;
 mod late;
 mod listen;
-mod lock;
+pub(crate) mod lock;
 mod mover;
 mod run;
 pub(crate) mod scope;
@@ -71,9 +71,13 @@ impl Mover<'_> {
                 self.child_ended(*child, result)?;
             }
             (Status::Live, Event::LockGranted { lock, name }) => self.lock_granted(*lock, name)?,
+            (Status::Live, Event::LockRefused { lock, detail }) => {
+                self.lock_refused(*lock, detail)?;
+            }
             (
                 Status::Pending,
                 Event::LockGranted { .. }
+                | Event::LockRefused { .. }
                 | Event::CallEnded { .. }
                 | Event::LookupEnded { .. }
                 | Event::CallLost { .. }
@@ -85,6 +89,7 @@ impl Mover<'_> {
                 Status::Completed { .. } | Status::Faulted { .. } | Status::Cancelled { .. },
                 Event::Started
                 | Event::LockGranted { .. }
+                | Event::LockRefused { .. }
                 | Event::CallEnded { .. }
                 | Event::LookupEnded { .. }
                 | Event::CallLost { .. }

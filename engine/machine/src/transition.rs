@@ -8,7 +8,7 @@ use serde_json::Value;
 use tenure_adapter::{Lookup, Origin, Outcome, Problem};
 use uuid::Uuid;
 
-use crate::instance::Instance;
+use crate::instance::{HeldLock, Instance};
 use crate::{CallId, ChildResult, CloudEvent, InstanceId, Json, LockId, TimerId, WaitId};
 
 /// The result of [`crate::step`].
@@ -168,6 +168,9 @@ pub struct ChildStart {
     pub start_key: String,
     /// Whether the parent awaits its end.
     pub awaits: bool,
+    /// Locks that are held above it until it ends: it may not wait for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held_above: Vec<HeldLock>,
 }
 
 /// One line of the journal.

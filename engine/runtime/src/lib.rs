@@ -17,6 +17,7 @@ mod attempt;
 mod call;
 mod clock;
 mod committer;
+mod deadlock;
 mod ground;
 mod launch;
 mod lease;

@@ -138,6 +138,21 @@ pub struct LockPlace {
     pub lock: LockId,
 }
 
+/// A place in a line, and who holds the lock meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingLock {
+    /// Full name of the lock.
+    pub name: String,
+    /// Who waits.
+    pub instance: InstanceId,
+    /// The number of the lock within that instance.
+    pub lock: LockId,
+    /// Who holds it.
+    pub holder: InstanceId,
+    /// Its number within the holder.
+    pub holder_lock: LockId,
+}
+
 /// A transition to be committed. At most one per instance and batch.
 #[derive(Debug, Clone)]
 pub struct Checkpoint {
@@ -445,6 +460,10 @@ pub trait Store: std::fmt::Debug + Send + Sync {
 
     /// Leaves the line, or lets the lock go: the next in line gets it, with its mail.
     async fn release_lock(&self, place: &LockPlace, at: Timestamp) -> Result<()>;
+
+    /// Places in lines that may be part of a deadlock, the oldest first: of instances that hold a lock
+    /// themselves, and of children.
+    async fn waiting_locks(&self, limit: i64) -> Result<Vec<WaitingLock>>;
 
     /// The children an instance ever started (awaited or not).
     async fn children(&self, id: InstanceId) -> Result<Vec<InstanceId>>;

@@ -29,7 +29,7 @@ use uuid::Uuid;
 use crate::port::{
     Checkpoint, Committed, DueTimer, Durability, Error, Fence, Firings, Incoming, JournalRow,
     Lease, LockPlace, Mail, NewInstance, Orphan, OutboxRow, Receipt, Registered, Result, Route,
-    Scheduled, Started, Store, Stored, StoredDefinition, Unsettled,
+    Scheduled, Started, Store, Stored, StoredDefinition, Unsettled, WaitingLock,
 };
 use crate::sqlstate::{self, with_retry};
 
@@ -250,6 +250,10 @@ impl Store for Postgres {
 
     async fn release_lock(&self, place: &LockPlace, at: Timestamp) -> Result<()> {
         lock::release(self, place, at).await
+    }
+
+    async fn waiting_locks(&self, limit: i64) -> Result<Vec<WaitingLock>> {
+        lock::waiting(self, limit).await
     }
 
     async fn calling(

@@ -33,6 +33,7 @@ pub(super) fn after_the_end(
         | Event::EventArrived { .. }
         | Event::ChildEnded { .. }
         | Event::LockGranted { .. }
+        | Event::LockRefused { .. }
         | Event::CancelRequested { .. } => false,
     };
     if !concerns {
@@ -48,6 +49,7 @@ pub(super) fn after_the_end(
         | Event::EventArrived { .. }
         | Event::ChildEnded { .. }
         | Event::LockGranted { .. }
+        | Event::LockRefused { .. }
         | Event::CancelRequested { .. } => Err(Stale::Ended),
     };
     match taken {

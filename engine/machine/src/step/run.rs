@@ -422,6 +422,7 @@ impl Mover<'_> {
             input,
             start_key: start_key.to_string(),
             awaits: spec.wait,
+            held_above: if spec.wait { self.held_around(parent) } else { Vec::new() },
         }));
         if spec.wait {
             self.frame_mut(frame).activity = Activity::Child { child };

@@ -68,6 +68,7 @@ impl Hot {
             | Event::EventArrived { .. }
             | Event::ChildEnded { .. }
             | Event::LockGranted { .. }
+            | Event::LockRefused { .. }
             | Event::CancelRequested { .. } => false,
         })
     }

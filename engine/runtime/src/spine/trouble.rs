@@ -99,6 +99,7 @@ fn name(event: &Event) -> &'static str {
         Event::EventArrived { .. } => "event_arrived",
         Event::ChildEnded { .. } => "child_ended",
         Event::LockGranted { .. } => "lock_granted",
+        Event::LockRefused { .. } => "lock_refused",
         Event::CancelRequested { .. } => "cancel_requested",
     }
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tenure_machine::abandoned::Abandoned;
-use tenure_machine::instance::{Compensation, Frame, Incident, Lock};
+use tenure_machine::instance::{Compensation, Frame, HeldLock, Incident, Lock};
 use tenure_machine::{FrameId, Identity, Instance, InstanceId, Json, Parent, Status, TimerId};
 use uuid::Uuid;
 
@@ -30,6 +30,8 @@ struct Written<'a> {
     late: &'a Option<TimerId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     lock: &'a Option<Lock>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    held_above: &'a [HeldLock],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     compensations: &'a Vec<Compensation>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,6 +57,8 @@ struct Read {
     late: Option<TimerId>,
     #[serde(default)]
     lock: Option<Lock>,
+    #[serde(default)]
+    held_above: Vec<HeldLock>,
     #[serde(default)]
     compensations: Vec<Compensation>,
     #[serde(default)]
@@ -83,6 +87,7 @@ pub(super) fn write(instance: &Instance) -> serde_json::Result<String> {
         refused,
         late,
         lock,
+        held_above,
         compensations,
         cancelling,
         attributes,
@@ -99,6 +104,7 @@ pub(super) fn write(instance: &Instance) -> serde_json::Result<String> {
         refused,
         late,
         lock,
+        held_above,
         compensations,
         cancelling,
         attributes,
@@ -172,6 +178,7 @@ impl Row {
             refused: state.refused,
             late: state.late,
             lock: state.lock,
+            held_above: state.held_above,
             compensations: state.compensations,
             cancelling: state.cancelling,
             attributes: state.attributes,

@@ -136,6 +136,7 @@ pub(crate) fn pending(key: &str, at: Timestamp) -> NewInstance {
         refused: Vec::new(),
         late: None,
         lock: None,
+        held_above: Vec::new(),
         compensations: Vec::new(),
         cancelling: None,
         attributes: BTreeMap::new(),
