@@ -26,7 +26,7 @@ const ENDLESS: &str = "
         do:
           - told: { emit: { event: { with: { type: seen } } } }
           - paid:
-              if: '${ $order.n % 10 == 0 }'
+              if: '${ $order.n % 50 == 0 }'
               try:
                 - each:
                     for: { in: '${ [1, 2] }', each: n }
@@ -49,7 +49,7 @@ fn an_endless_listen_grew_with_every_visit() {
         while let [call] = run.calls().as_slice() {
             let call = call.clone();
             assert!(keys.insert(call.key), "visit {n} presents a key again");
-            let outcome = match (n / 10) % 7 {
+            let outcome = match (n / 50) % 7 {
                 3 => declined(),
                 5 => invalid(),
                 _ => Outcome::Done { output: json!({ "n": n }) },
