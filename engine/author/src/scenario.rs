@@ -7,6 +7,7 @@
 //! it names must exist), `stage` (the world of a run), `record` (what happened), then who judges it:
 //! `expect` with `matcher`, `property`, `coverage`. `suite` plays many.
 
+mod arc;
 mod chance;
 mod coverage;
 mod expect;
@@ -27,7 +28,7 @@ mod stub;
 mod suite;
 mod yaml;
 
-pub use coverage::Coverage;
+pub use coverage::{Coverage, Missing};
 pub use file::read;
 pub use junit::junit;
 pub use matcher::Mismatch;

@@ -6,6 +6,8 @@
     reason = "the kit of the tests may panic like a test"
 )]
 
+#[path = "scenarios/coverage.rs"]
+mod coverage;
 #[path = "scenarios/honest.rs"]
 mod honest;
 
@@ -227,19 +229,27 @@ fn mistakes_in_a_file_have_their_place() {
     }
 }
 
+/// The arcs nobody went, as `task arc`.
+fn missing(summary: &Summary) -> Vec<String> {
+    let missing = &summary.coverage[0].missing;
+    missing.iter().map(|one| format!("{} {}", one.task, one.arc)).collect()
+}
+
 #[test]
 fn arcs_that_nobody_goes_are_named() {
     let definition = "do:\n  - way:\n      switch:\n        - left: {when: .n == 1, then: end}\n        \
          - right: {then: rest}\n  - rest: {if: '.n > 5', set: {n: 2}}\n  \
          - last: {switch: [{one: {when: .n == 99, then: end}}]}\n";
     let summary = one("arcs", definition, "scenario: x\ninput: {n: 3}\n");
-    let missing = &summary.coverage[0].missing;
-    let missing: Vec<_> = missing.iter().map(|(task, arc)| format!("{task} {arc}")).collect();
+    let missing = missing(&summary);
     let expected =
         ["/do/0/way case left", "/do/1/rest begins", "/do/1/rest if: true", "/do/2/last case one"];
     assert_eq!(missing, expected);
     assert_eq!(summary.coverage[0].total, 10);
     assert_eq!(summary.coverage[0].percent(), 60);
+    let lines: Vec<usize> = summary.coverage[0].missing.iter().map(|one| one.line).collect();
+    assert_eq!(lines, [5, 7, 7, 8]);
+    assert!(told(&summary).contains("workflow.yaml:5: never /do/0/way case left"));
 }
 
 const AROUND: &str = "
@@ -274,8 +284,7 @@ expect: {status: completed, tasks: {run: [mend, back]}}
 ";
     let summary = one("around", AROUND, text);
     assert!(summary.passed(), "{}", told(&summary));
-    let missing = &summary.coverage[0].missing;
-    let missing: Vec<_> = missing.iter().map(|(task, arc)| format!("{task} {arc}")).collect();
+    let missing = missing(&summary);
     assert_eq!(missing, ["/do/1/guarded went well", "/do/2/hear no turn", "/do/2/hear many turns"]);
 }
 

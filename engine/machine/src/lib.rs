@@ -29,4 +29,6 @@ pub use event::{ChildResult, Event};
 pub use id::{CallId, FrameId, InstanceId, LockId, TimerId, WaitId};
 pub use instance::{Identity, Instance, Parent, Status};
 pub use step::step;
-pub use transition::{ChildStart, Command, Entry, Fact, Intent, Stale, Step, Transition, Wait};
+pub use transition::{
+    ChildStart, Command, Entry, Fact, Intent, Purpose, Stale, Step, Transition, Wait,
+};

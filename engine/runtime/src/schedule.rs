@@ -282,6 +282,7 @@ pub(crate) async fn heard(
     schedules.retain(|schedule| {
         schedule.plan.document.namespace == incoming.namespace
             && schedule.may_hear(&incoming.event.kind)
+            && !incoming.event.is_told_of(&schedule.plan.document)
     });
     if schedules.is_empty() {
         return Ok(schedules);

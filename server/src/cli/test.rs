@@ -117,8 +117,13 @@ mod tests {
     fn what_is_not_covered_or_not_found_has_an_exit_code() {
         let coverage = scenario::Coverage {
             definition: "a/b:1.0.0".to_owned(),
+            file: "b.yaml".to_owned(),
             total: 10,
-            missing: vec![("/do/0/a".to_owned(), "begins".to_owned())],
+            missing: vec![scenario::Missing {
+                line: 3,
+                task: "/do/0/a".to_owned(),
+                arc: "begins".to_owned(),
+            }],
         };
         let played = scenario::Played {
             file: "f".to_owned(),

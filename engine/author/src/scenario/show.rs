@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::coverage::Missing;
 use super::result::{Failure, Played};
 use super::suite::Summary;
 
@@ -70,8 +71,12 @@ pub fn text(summary: &Summary) -> String {
             coverage.percent(),
             coverage.total
         ));
-        for (task, arc) in coverage.missing.iter().take(MISSING_MAX) {
-            out.push_str(&format!("  never: {task} {arc}\n"));
+        for Missing { line, task, arc } in coverage.missing.iter().take(MISSING_MAX) {
+            out.push_str(&format!("  {}:{line}: never {task} {arc}\n", coverage.file));
+        }
+        let more = coverage.missing.len().saturating_sub(MISSING_MAX);
+        if more > 0 {
+            out.push_str(&format!("  and {more} more\n"));
         }
     }
     out
@@ -121,13 +126,14 @@ pub fn json(summary: &Summary) -> Value {
             "virtual_seconds": played.covered.as_secs(),
         })
     };
-    let missing = |(task, arc): &(String, String)| json!({ "task": task, "arc": arc });
+    let missing = |one: &Missing| json!({ "line": one.line, "task": one.task, "arc": one.arc });
     let coverage: Vec<Value> = summary
         .coverage
         .iter()
         .map(|coverage| {
             json!({
                 "definition": coverage.definition,
+                "file": coverage.file,
                 "percent": coverage.percent(),
                 "total": coverage.total,
                 "missing": coverage.missing.iter().map(missing).collect::<Vec<_>>(),

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tenure_adapter::Registry;
+use tenure_definition::tree::Tree;
 use tenure_definition::{Diagnostics, Plan, Source, compile};
 use tenure_runtime::local::STACK_BYTES;
 
@@ -83,7 +84,7 @@ pub fn test(settings: &Settings<'_>) -> io::Result<Summary> {
     let began = Instant::now();
     let catalog = (settings.registry)(0)?;
     let mut broken = Vec::new();
-    let mut plans = Plans { registry: &catalog, known: BTreeMap::new() };
+    let mut plans = Plans { registry: &catalog, known: BTreeMap::new(), sources: BTreeMap::new() };
     let mut jobs = Vec::new();
     for path in find(&settings.paths)? {
         let source = text(&path)?;
@@ -105,14 +106,18 @@ pub fn test(settings: &Settings<'_>) -> io::Result<Summary> {
         }
     }
     let done = play_all(&jobs, settings)?;
-    // Filters of events are asked again, and their expressions need the stack.
-    let coverage = on_big_stack(|| covered(&jobs, &done))?;
+    // A deep definition is read again for its lines.
+    let coverage = on_big_stack(|| covered(&jobs, &done, &plans.sources))?;
     let played = done.into_iter().map(|(one, _record)| one).collect();
     Ok(Summary { played, broken, coverage, took: began.elapsed() })
 }
 
 /// What the runs have gone of each definition that a scenario is about.
-fn covered(jobs: &[(Scenario, Cast)], done: &[(Played, Record)]) -> Vec<Coverage> {
+fn covered(
+    jobs: &[(Scenario, Cast)],
+    done: &[(Played, Record)],
+    sources: &BTreeMap<String, Source>,
+) -> Vec<Coverage> {
     let mut maps: BTreeMap<&str, Map> = BTreeMap::new();
     for ((_, cast), (_, record)) in jobs.iter().zip(done) {
         for plan in std::iter::once(&cast.plan).chain(&cast.with) {
@@ -123,7 +128,12 @@ fn covered(jobs: &[(Scenario, Cast)], done: &[(Played, Record)]) -> Vec<Coverage
             }
         }
     }
-    let mut coverage: Vec<Coverage> = maps.values().map(Map::coverage).collect();
+    let one = |(digest, map): (&&str, &Map)| {
+        let source = sources.get(*digest);
+        let tree = source.and_then(|source| Tree::read(source).ok());
+        map.coverage(source.map_or("", |source| &source.name), tree.as_ref())
+    };
+    let mut coverage: Vec<Coverage> = maps.iter().map(one).collect();
     coverage.sort_by(|left, right| left.definition.cmp(&right.definition));
     coverage
 }
@@ -169,6 +179,8 @@ fn text(path: &Path) -> io::Result<Source> {
 struct Plans<'r> {
     registry: &'r Registry,
     known: BTreeMap<PathBuf, Result<Arc<Plan>, Diagnostics>>,
+    /// The text of each plan, by its digest.
+    sources: BTreeMap<String, Source>,
 }
 
 impl Plans<'_> {
@@ -195,7 +207,10 @@ impl Plans<'_> {
             let compiled = on_big_stack(|| compile(&source, catalog))?;
             let compiled = compiled.map(|(plan, _warnings)| Arc::new(plan));
             match &compiled {
-                Ok(plan) => plans.push(Arc::clone(plan)),
+                Ok(plan) => {
+                    self.sources.insert(plan.digest.clone(), source);
+                    plans.push(Arc::clone(plan));
+                }
                 Err(diagnostics) => found.push(diagnostics.clone()),
             }
             self.known.insert(path, compiled);
