@@ -5,7 +5,8 @@
 //!
 //! Reading order: `model` (what a file says), `file` and `stub` (from text to model), `names` (what
 //! it names must exist), `stage` (the world of a run), `record` (what happened), then who judges it:
-//! `expect` with `matcher`, `property`, `coverage`. `suite` plays many.
+//! `expect` with `matcher`, `property`, `coverage` with `arc`. `suite` plays many; `update` writes what
+//! happened where something else was expected.
 
 mod arc;
 mod chance;
@@ -26,6 +27,7 @@ mod stage;
 mod story;
 mod stub;
 mod suite;
+mod update;
 mod yaml;
 
 pub use coverage::{Coverage, Missing};
@@ -37,3 +39,4 @@ pub use play::Cast;
 pub use result::{Failure, Line, Played};
 pub use show::{failure, json, sum, text};
 pub use suite::{FILES_MAX, Settings, Summary, test};
+pub use update::{Update, Written};

@@ -11,6 +11,9 @@ mod coverage;
 #[path = "scenarios/honest.rs"]
 mod honest;
 
+#[path = "scenarios/update.rs"]
+mod update;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -43,12 +46,16 @@ fn play(paths: &[&Path], scratch: &Folder) -> Summary {
 }
 
 fn play_seed(paths: &[&Path], scratch: &Folder, seed: Option<u64>) -> Summary {
+    play_as(paths, scratch, seed, false)
+}
+
+fn play_as(paths: &[&Path], scratch: &Folder, seed: Option<u64>, update: bool) -> Summary {
     let registry = |number: usize| {
         let folder = scratch.0.join(format!("license-{number}"));
         tenure_adapters::registry(Plugs { license_dir: Some(folder), ..Plugs::default() })
     };
     let paths = paths.iter().map(|path| path.to_path_buf()).collect();
-    scenario::test(&Settings { paths, filter: None, seed, registry: &registry }).unwrap()
+    scenario::test(&Settings { paths, filter: None, seed, update, registry: &registry }).unwrap()
 }
 
 const HEAD: &str = "document: {dsl: 1.0.3, namespace: test, name: main, version: 1.0.0}\n";

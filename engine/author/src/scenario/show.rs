@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::coverage::Missing;
 use super::result::{Failure, Played};
 use super::suite::Summary;
+use super::update::Update;
 
 /// Arcs that are named per definition; the count says how many there are.
 const MISSING_MAX: usize = 100;
@@ -59,6 +60,17 @@ pub fn text(summary: &Summary) -> String {
             played.title,
             failure(played)
         ));
+    }
+    for update in &summary.updates {
+        match &update.outcome {
+            Ok(written) => out.push_str(&format!(
+                "\nupdated {}: {}\n{}",
+                update.file,
+                written.keys.join(", "),
+                written.diff
+            )),
+            Err(why) => out.push_str(&format!("\nnot updated {}: {why}\n", update.file)),
+        }
     }
     if !summary.coverage.is_empty() {
         out.push('\n');
@@ -142,10 +154,17 @@ pub fn json(summary: &Summary) -> Value {
         .collect();
     let broken: Vec<Value> =
         summary.broken.iter().map(tenure_definition::Diagnostics::to_json).collect();
+    let update = |update: &Update| match &update.outcome {
+        Ok(written) => {
+            json!({ "file": update.file, "changed": written.keys, "diff": written.diff })
+        }
+        Err(why) => json!({ "file": update.file, "refused": why }),
+    };
     json!({
         "passed": summary.passed(),
         "scenarios": summary.played.iter().map(played).collect::<Vec<_>>(),
         "unreadable": broken,
+        "updates": summary.updates.iter().map(update).collect::<Vec<_>>(),
         "coverage": coverage,
     })
 }

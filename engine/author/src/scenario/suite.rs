@@ -19,6 +19,7 @@ use super::model::Scenario;
 use super::play::{Cast, play};
 use super::record::Record;
 use super::result::{Failure, Played};
+use super::update::{self, Update, Written};
 
 /// Scenario files of one run.
 pub const FILES_MAX: usize = 10_000;
@@ -26,6 +27,8 @@ pub const FILES_MAX: usize = 10_000;
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 /// Deepest folder that is looked into.
 const DEPTH_MAX: usize = 16;
+/// Runs that must agree with what is to be written, besides the one it was taken from.
+const UPDATE_RUNS: usize = 2;
 /// The folder of scenarios beside a definition.
 const FOLDER: &str = "scenarios";
 /// More threads than this only fight over the cores.
@@ -40,6 +43,8 @@ pub struct Settings<'a> {
     /// Plays only this order of each exploration; scenarios that explore nothing are played as they
     /// are.
     pub seed: Option<u64>,
+    /// Writes what happened into the `expect` of scenarios that expected something else.
+    pub update: bool,
     /// Makes the plugs of one scenario, from its number: what local functions keep (licenses) is
     /// its own.
     pub registry: &'a (dyn Fn(usize) -> io::Result<Registry> + Sync),
@@ -51,6 +56,7 @@ impl std::fmt::Debug for Settings<'_> {
             .field("paths", &self.paths)
             .field("filter", &self.filter)
             .field("seed", &self.seed)
+            .field("update", &self.update)
             .finish_non_exhaustive()
     }
 }
@@ -62,6 +68,8 @@ pub struct Summary {
     pub played: Vec<Played>,
     /// Files that cannot be played: scenarios or definitions with mistakes.
     pub broken: Vec<Diagnostics>,
+    /// What became of the files of scenarios that failed, where they were to be updated.
+    pub updates: Vec<Update>,
     /// What was gone of each definition that a scenario is about.
     pub coverage: Vec<Coverage>,
     /// Real time of all.
@@ -105,11 +113,13 @@ pub fn test(settings: &Settings<'_>) -> io::Result<Summary> {
             Err(found) => broken.extend(found),
         }
     }
-    let done = play_all(&jobs, settings)?;
+    let mut done = play_all(&jobs, settings)?;
+    let updates =
+        if settings.update { update_all(&jobs, &mut done, settings)? } else { Vec::new() };
     // A deep definition is read again for its lines.
     let coverage = on_big_stack(|| covered(&jobs, &done, &plans.sources))?;
     let played = done.into_iter().map(|(one, _record)| one).collect();
-    Ok(Summary { played, broken, coverage, took: began.elapsed() })
+    Ok(Summary { played, broken, updates, coverage, took: began.elapsed() })
 }
 
 /// What the runs have gone of each definition that a scenario is about.
@@ -292,6 +302,71 @@ fn play_all(
             done.remove(&number).unwrap_or_else(|| (panicked(scenario, cast), Record::default()))
         })
         .collect())
+}
+
+/// Updates the files of the scenarios that failed, one after another.
+fn update_all(
+    jobs: &[(Scenario, Cast)],
+    done: &mut [(Played, Record)],
+    settings: &Settings<'_>,
+) -> io::Result<Vec<Update>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut updates = Vec::new();
+    // Numbers of plugs that no run has had.
+    let mut number = jobs.len() + 1;
+    for ((scenario, cast), result) in jobs.iter().zip(done) {
+        if result.0.passed() {
+            continue;
+        }
+        let mut again = |scenario: &Scenario| {
+            number += 1;
+            let registry = (settings.registry)(number)?;
+            Ok(runtime.block_on(play(scenario, cast, &registry, settings.seed)))
+        };
+        let outcome = on_big_stack(|| update_one(scenario, result, &mut again))??;
+        updates.push(Update { file: scenario.file.clone(), outcome });
+    }
+    Ok(updates)
+}
+
+/// Updates the file of one scenario, when what happened happens again.
+fn update_one(
+    scenario: &Scenario,
+    result: &mut (Played, Record),
+    again: &mut (dyn FnMut(&Scenario) -> io::Result<(Played, Record)> + Send),
+) -> io::Result<Result<Written, String>> {
+    let path = Path::new(&scenario.file);
+    let old = text(path)?;
+    let (new, keys) = match update::propose(scenario, &old.text, &result.0, &result.1) {
+        Ok(proposed) => proposed,
+        Err(why) => return Ok(Err(why)),
+    };
+    let diff = crate::format::changes(&scenario.file, &old.text, &new);
+    let source = Source { name: old.name, text: new };
+    let updated = match super::read(&source) {
+        Ok(updated) => updated,
+        Err(found) => {
+            let first = found.items.first().map_or("", |item| item.message.as_str());
+            return Ok(Err(format!("what happened cannot be written as an expectation: {first}")));
+        }
+    };
+    for _ in 0..UPDATE_RUNS {
+        let (played, record) = again(&updated)?;
+        if let Some(failure) = played.failures.first() {
+            let message = failure.message.lines().next().unwrap_or_default();
+            let miss = failure.mismatches.first().map(|miss| {
+                format!(" ({}: once {}, then {})", miss.path, miss.expected, miss.found)
+            });
+            return Ok(Err(format!(
+                "another run gives something else, so it is not written: {message}{}; name what is \
+                 always the same, or use a matcher like $any",
+                miss.unwrap_or_default()
+            )));
+        }
+        *result = (played, record);
+    }
+    crate::format::replace(path, &source.text)?;
+    Ok(Ok(Written { keys, diff }))
 }
 
 /// The result of a scenario that broke its player.
