@@ -53,8 +53,10 @@ pub(super) fn run(options: &FmtOptions) -> anyhow::Result<Exit> {
                 failed = failed.or(Some(Exit::Invalid));
                 if let Error::Unreadable(diagnostics) = &error {
                     term::talk(diagnostics.render(term::has_color()).trim_end());
+                    term::talk(&format!("{}: left as it is", source.name));
+                } else {
+                    term::talk(&format!("{}: {error}", source.name));
                 }
-                term::talk(&format!("{}: {error}", source.name));
                 continue;
             }
         };

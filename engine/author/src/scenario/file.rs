@@ -60,6 +60,11 @@ pub fn read(source: &Source) -> Result<Scenario, Diagnostics> {
 }
 
 fn scenario(reader: &mut Reader<'_>, root: &Field<'_>) -> Option<Scenario> {
+    if let Some(document) = root.get("document").filter(|_| root.get("scenario").is_none()) {
+        let help = "give its folder: its scenarios stand in `scenarios/NAME.yaml` beside it";
+        reader.wrong(&document, "this is a definition, not a scenario", help);
+        return None;
+    }
     reader.object(root, "a scenario", &KNOWN)?;
     let title = reader.required(root, "scenario", "a scenario");
     let title = title.and_then(|field| reader.text(&field, "the title"));

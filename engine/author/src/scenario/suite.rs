@@ -157,7 +157,7 @@ fn find(paths: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
             continue;
         }
         for entry in walkdir::WalkDir::new(path).max_depth(DEPTH_MAX).sort_by_file_name() {
-            let entry = entry?;
+            let entry = entry.map_err(|error| unreadable(path, error))?;
             let is_yaml =
                 entry.path().extension().is_some_and(|kind| kind == "yaml" || kind == "yml");
             let folder = entry.path().parent().and_then(Path::file_name);
@@ -172,6 +172,15 @@ fn find(paths: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
     files.sort();
     files.dedup();
     Ok(files)
+}
+
+fn unreadable(path: &Path, error: walkdir::Error) -> io::Error {
+    let at = error.path().unwrap_or(path).display().to_string();
+    let error = io::Error::from(error);
+    let is_absent = error.kind() == io::ErrorKind::NotFound;
+    let cause =
+        if is_absent { "there is no such file or folder".to_owned() } else { error.to_string() };
+    io::Error::new(error.kind(), format!("{at} cannot be read: {cause}"))
 }
 
 fn text(path: &Path) -> io::Result<Source> {
