@@ -19,6 +19,7 @@ pub use outputs::Outputs;
 pub(crate) use program::{Fault, extent, range_of, syntax, visit};
 pub use reads::{Read, Root, Segment};
 
+mod direct;
 mod fence;
 mod function;
 mod item;
@@ -40,6 +41,12 @@ pub const STACK_BYTES: usize = 64 * 1024 * 1024;
 pub trait Scope {
     /// The value of `$name` (without the `$`), or `None` when there is none here.
     fn get(&self, name: &str) -> Option<Cow<'_, Value>>;
+
+    /// The value of `$name.key`, where it can be had without the rest of `$name`. `None` says nothing: the
+    /// caller then asks for `$name` as a whole.
+    fn field(&self, _name: &str, _key: &str) -> Option<Cow<'_, Value>> {
+        None
+    }
 }
 
 /// A compiled expression.
@@ -51,6 +58,8 @@ pub struct Expression {
     program: program::Program,
     /// What a turn of it costs.
     turn: u64,
+    /// The way around jq, for what is simple enough.
+    direct: Option<direct::Direct>,
 }
 
 impl fmt::Debug for Expression {
@@ -76,7 +85,8 @@ impl Expression {
     /// Every mistake, with its place in `source`.
     pub(crate) fn compile(source: &str, variables: &[&str]) -> Result<Self, Vec<Fault>> {
         let program::Compiled { program, variables, turn } = program::compile(source, variables)?;
-        Ok(Self { source: source.to_owned(), variables, program, turn })
+        let direct = program::parse(source).ok().and_then(|term| direct::Direct::read(&term));
+        Ok(Self { source: source.to_owned(), variables, program, turn, direct })
     }
 
     /// Its syntax tree, before the fences were put in: for checks that follow the data. Parsed
@@ -107,6 +117,13 @@ impl Expression {
     /// # Errors
     /// The jq error, or the limit that was hit, in words for the author.
     pub fn eval(&self, input: &Value, scope: &dyn Scope) -> Result<Value, String> {
+        match self.direct.as_ref().and_then(|direct| direct.eval(input, scope)) {
+            Some(value) => Ok(value),
+            None => self.eval_in_jq(input, scope),
+        }
+    }
+
+    fn eval_in_jq(&self, input: &Value, scope: &dyn Scope) -> Result<Value, String> {
         let mut variables = Vec::with_capacity(self.variables.len());
         for name in &self.variables {
             let value = scope.get(name).ok_or_else(|| format!("${name} has no value here"))?;
@@ -137,7 +154,10 @@ impl Expression {
     /// # Errors
     /// As [`Expression::eval`].
     pub fn holds(&self, input: &Value, scope: &dyn Scope) -> Result<bool, String> {
-        Ok(!matches!(self.eval(input, scope)?, Value::Null | Value::Bool(false)))
+        if let Some(holds) = self.direct.as_ref().and_then(|direct| direct.holds(input, scope)) {
+            return Ok(holds);
+        }
+        Ok(!matches!(self.eval_in_jq(input, scope)?, Value::Null | Value::Bool(false)))
     }
 }
 

@@ -13,6 +13,7 @@ pub mod cloud_event;
 pub mod event;
 pub mod id;
 pub mod instance;
+pub mod json;
 pub mod key;
 pub mod limit;
 pub mod secret;
@@ -28,6 +29,7 @@ pub use cloud_event::CloudEvent;
 pub use event::{ChildResult, Event};
 pub use id::{CallId, FrameId, InstanceId, LockId, TimerId, WaitId};
 pub use instance::{Identity, Instance, Parent, Status};
+pub use json::Json;
 pub use step::step;
 pub use transition::{
     ChildStart, Command, Entry, Fact, Intent, Purpose, Stale, Step, Transition, Wait,

@@ -10,7 +10,7 @@ use tenure_definition::TaskId;
 use uuid::Uuid;
 
 use crate::instance::Instance;
-use crate::{CallId, ChildResult, CloudEvent, InstanceId, LockId, TimerId, WaitId};
+use crate::{CallId, ChildResult, CloudEvent, InstanceId, Json, LockId, TimerId, WaitId};
 
 /// The result of [`crate::step`].
 #[derive(Debug, Clone, PartialEq)]
@@ -127,7 +127,7 @@ pub struct Intent {
     /// The effect key.
     pub key: Uuid,
     /// The evaluated `with`.
-    pub request: Value,
+    pub request: Json,
     /// When the first intent with this key was recorded.
     pub intent_at: Timestamp,
     /// No byte is sent after this instant; from then on it is `not_sent`.
@@ -220,7 +220,7 @@ pub enum Fact {
     /// The instance came to its end.
     InstanceCompleted {
         /// Its output.
-        output: Value,
+        output: Json,
     },
     /// Nobody caught this.
     InstanceFaulted {
@@ -249,7 +249,7 @@ pub enum Fact {
     /// A task ended.
     TaskCompleted {
         /// Its transformed output.
-        output: Value,
+        output: Json,
     },
     /// A task failed.
     TaskFaulted {
@@ -348,7 +348,7 @@ pub enum Fact {
     /// `$context` was replaced.
     ContextExported {
         /// The new context.
-        context: Value,
+        context: Json,
     },
     /// It stands in line for a lock.
     LockRequested {

@@ -471,7 +471,7 @@ impl Driver<'_> {
                 (Status::Waiting, Value::Null, None)
             }
             (None, tenure_machine::Status::Completed { output, .. }) => {
-                (Status::Completed, output, None)
+                (Status::Completed, output.into_value(), None)
             }
             (None, tenure_machine::Status::Faulted { error, .. }) => {
                 (Status::Faulted, Value::Null, Some(error))
@@ -485,7 +485,7 @@ impl Driver<'_> {
             output,
             error,
             incidents,
-            context,
+            context: context.into_value(),
             business_key: identity.business_key,
             waiting,
             tasks_run: told.tasks_run,

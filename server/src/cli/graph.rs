@@ -54,7 +54,7 @@ enum GraphFormat {
 }
 
 /// Draws the definition.
-pub(super) fn run(options: GraphOptions) -> anyhow::Result<Exit> {
+pub(super) fn run(options: &GraphOptions) -> anyhow::Result<Exit> {
     let marks = [&options.done, &options.active, &options.failed];
     if !matches!(options.format, GraphFormat::Svg) && marks.iter().any(|list| !list.is_empty()) {
         let message = "only a picture shows marks: add --format svg, or leave them out";

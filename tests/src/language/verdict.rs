@@ -83,12 +83,12 @@ fn run(expect: &Expect, report: &Report, wrong: &mut Vec<String>) {
 fn fires(expect: &Expect, fired: &[Firing], wrong: &mut Vec<String>) {
     let found: Vec<Value> = fired.iter().map(|firing| serde_json::json!(firing)).collect();
     let expected = expect.fires.as_deref().unwrap_or_default();
-    let fits = |(expected, found): (&Value, &Value)| match expected {
-        Value::String(at) => {
+    let fits = |(expected, found): (&Value, &Value)| match expected.as_str() {
+        Some(at) => {
             let in_time = serde_json::json!({ "nominal": at, "at": at, "fate": "started" });
             is_within(&in_time, found)
         }
-        _ => is_within(expected, found),
+        None => is_within(expected, found),
     };
     if expected.len() != found.len() || !expected.iter().zip(&found).all(fits) {
         let shown: Vec<String> = found.iter().map(Value::to_string).collect();

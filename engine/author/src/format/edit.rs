@@ -230,17 +230,15 @@ impl Editor<'_> {
         let own = if entry.key.is_empty() { 0 } else { self.column(key) };
         let column = self.column(start).max(own);
         let pad = " ".repeat(column);
-        let instead = match new {
-            Json::Array(items) if !items.is_empty() => {
-                let lines: Vec<String> =
-                    items.iter().map(|item| format!("- {}", flow(item))).collect();
-                lines.join(&format!("\n{pad}"))
-            }
+        let items = new.as_array().filter(|items| !items.is_empty());
+        let instead = if let Some(items) = items {
+            let lines: Vec<String> = items.iter().map(|item| format!("- {}", flow(item))).collect();
+            lines.join(&format!("\n{pad}"))
+        } else if column <= own && !entry.key.is_empty() {
             // As deep as its key, it would not be its value.
-            _ if column <= own && !entry.key.is_empty() => {
-                format!("{}{}", " ".repeat(own + INDENT - column), flow(new))
-            }
-            _ => flow(new),
+            format!("{}{}", " ".repeat(own + INDENT - column), flow(new))
+        } else {
+            flow(new)
         };
         self.changes.push((start..end, instead));
     }

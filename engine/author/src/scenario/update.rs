@@ -60,7 +60,7 @@ pub(super) fn propose(
     }
     let status = json!(report.status);
     let said = new.get("status").cloned().unwrap_or_else(|| json!("completed"));
-    if matcher::compare(&said, Some(&status), true).iter().next().is_some() {
+    if !matcher::compare(&said, Some(&status), true).is_empty() {
         new.insert("status".to_owned(), status);
     }
     let keys = changed(fields, &new);

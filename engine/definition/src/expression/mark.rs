@@ -29,7 +29,8 @@ pub(super) fn keep_known<'a>(
     clear(result, &known);
 }
 
-fn has(value: &Value) -> bool {
+/// Whether there is any mark in a value.
+pub(super) fn has(value: &Value) -> bool {
     match value {
         Value::String(text) => text.contains(OPEN),
         Value::Array(items) => items.iter().any(has),

@@ -143,7 +143,7 @@ impl Mover<'_> {
         }
         self.close_wait(wait);
         self.frame_mut(frame).activity = Activity::Do;
-        self.push(Work::Finish { frame, output: decision.clone(), flow: None });
+        self.push(Work::Finish { frame, output: decision.clone().into(), flow: None });
         Ok(())
     }
 
@@ -159,6 +159,7 @@ impl Mover<'_> {
 }
 
 /// What a person is asked.
+#[derive(Clone, Copy)]
 pub(super) struct Asked<'r> {
     pub(super) ticket: Uuid,
     pub(super) request: &'r Value,

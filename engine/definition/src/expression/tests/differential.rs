@@ -166,3 +166,110 @@ fn the_committed_answers_are_still_those_of_the_real_jq() {
     }
     assert_eq!(count, read().cases.len(), "jq answered all");
 }
+
+/// What goes the short way and is met in definitions, beyond what the cases have.
+const SHORT: &[&str] = &[
+    ".",
+    ".a",
+    ".a.b",
+    ".[0]",
+    ".[-1]",
+    ".[0].a",
+    ".[\"a\"]",
+    ".a?",
+    ".a[$context.n]",
+    ".[$context.key]",
+    "$context",
+    "$context.n",
+    "$context.none.more",
+    "$context + {last: .}",
+    "$context + .",
+    ". + .",
+    ". + . | . + . | . + .",
+    ". == .",
+    ". < $context.n",
+    ". >= \"b\"",
+    ". != null",
+    "(. // 1) // 2",
+    ".a // \"none\"",
+    "if . then 1 else 2 end",
+    "if .a then .b end",
+    ". and true",
+    "(. or false) | not",
+    "length",
+    ". | length",
+    "\"<\\(.)> \\($context.n)\"",
+    "\"\\ue000forged\\ue001\"",
+    "{a: ., b: $context.n, \"c\": [., .]}",
+    "{a, $context}",
+    "{(\"k\" + $context.key): 1}",
+    "{a: 1, b: 2, a: 3}",
+    "[]",
+    "{}",
+    "[1, -2, (. | length)]",
+    "1 + 2 * 3 - 4",
+    "9223372036854775807 + 1",
+    "-9223372036854775807 - 2",
+    "1.0",
+    "1e3",
+    "[1.0, 1.5, 100000000000000000000]",
+    "{a: .} | {a: .} | .a.a",
+];
+
+struct Known(Value);
+
+impl Scope for Known {
+    fn get(&self, name: &str) -> Option<std::borrow::Cow<'_, Value>> {
+        (name == "context").then_some(std::borrow::Cow::Borrowed(&self.0))
+    }
+}
+
+fn any_input() -> Vec<Value> {
+    let own = json!([
+        null, true, false, 0, 1, -1, 1.0, 1.5, -0.0, 1e300, 9_223_372_036_854_775_807_i64,
+        18_446_744_073_709_551_615_u64, "", "a", "b", "\u{e000}x\u{e001}", "\u{7f}é😀\u{0}", [], [1], ["a", null],
+        [{"a": 1}, {"a": 2.0}], {}, {"a": 1}, {"a": {"b": "x"}}, {"a": [1, 2, 3], "b": 1.0},
+        {"b": 2, "a": 1}, {"a": false, "b": null},
+    ]);
+    let mut inputs: Vec<Value> = own.as_array().unwrap().clone();
+    for line in CASES.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        inputs.extend(line.get("value").cloned());
+    }
+    inputs
+}
+
+#[test]
+fn the_short_way_says_what_jq_says() {
+    const SEEN_MIN: usize = 5_000;
+    /// One of so many pairs is tried together.
+    const PAIRS: usize = 7;
+    let scope = Known(json!({"n": 2, "key": "a", "deep": {"x": [1, 2.0]}}));
+    let inputs = any_input();
+    let cases = read().cases;
+    let mut sources: BTreeSet<String> = cases.into_iter().map(|case| case.jq).collect();
+    for (at, left) in SHORT.iter().enumerate() {
+        sources.insert((*left).to_owned());
+        for right in SHORT.iter().skip(at % PAIRS).step_by(PAIRS) {
+            sources.insert(format!("({left}) | ({right})"));
+            sources.insert(format!("{{x: ({left}), y: [{right}]}}"));
+            sources.insert(format!("({left}) + ({right})"));
+        }
+    }
+    let mut seen = 0;
+    for source in &sources {
+        let Ok(expression) = Expression::new(source, &["context"]) else { continue };
+        let Some(direct) = &expression.direct else { continue };
+        for input in &inputs {
+            let Some(short) = direct.eval(input, &scope) else { continue };
+            seen += 1;
+            let long = expression.eval_in_jq(input, &scope);
+            let long = long.unwrap_or_else(|error| panic!("{source} on {input}: {error}"));
+            // As text: the order of keys counts too.
+            assert_eq!(short.to_string(), long.to_string(), "{source} on {input}");
+            let holds = direct.holds(input, &scope).unwrap();
+            assert_eq!(holds, !matches!(long, Value::Null | Value::Bool(false)), "{source}");
+        }
+    }
+    assert!(seen > SEEN_MIN, "only {seen} evaluations went the short way");
+}
