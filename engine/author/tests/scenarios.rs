@@ -135,7 +135,7 @@ fn year(days: usize) -> String {
         "scenario: {days} days
 input: {{days: {days}}}
 calls:
-  - {{call: mail.delivery, always: true, done: {{status: '${{ if .now then \"delivered\" else \"pending\" end }}'}}}}
+  - {{call: mail.delivery, always: true, done: {{status: delivered}}}}
   - {{call: zuora.previewOrder, always: true, done: {{total: '${{ .calls[\"mail.delivery\"] | length }}'}}}}
   - {{call: mail.send, times: 3, done: {{message_id: m-1, suppressed: false}}}}
 expect:
@@ -148,7 +148,7 @@ expect:
 }
 
 #[test]
-fn a_year_of_renewals_takes_less_than_a_second_and_no_more_a_day_than_a_month() {
+fn a_year_of_renewals_takes_a_moment_and_no_more_a_day_than_a_month() {
     let played = |days: usize| {
         let text = year(days);
         let mut best = Duration::MAX;
