@@ -226,7 +226,7 @@ impl Cli {
             Command::Run(options) => run::run(*options).await,
             Command::Validate(options) => validate::run(&options),
             Command::Fmt(options) => fmt::run(&options),
-            Command::Graph(options) => graph::run(options),
+            Command::Graph(options) => graph::run(&options),
             Command::Schema(options) => schema::run(&options),
             Command::Test(options) => test::run(&options),
             Command::Explain(options) => explain::run(&options),

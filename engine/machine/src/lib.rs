@@ -31,4 +31,6 @@ pub use id::{CallId, FrameId, InstanceId, LockId, TimerId, WaitId};
 pub use instance::{Identity, Instance, Parent, Status};
 pub use json::Json;
 pub use step::step;
-pub use transition::{ChildStart, Command, Entry, Fact, Intent, Stale, Step, Transition, Wait};
+pub use transition::{
+    ChildStart, Command, Entry, Fact, Intent, Purpose, Stale, Step, Transition, Wait,
+};

@@ -197,7 +197,7 @@ mod tests {
     use super::*;
 
     fn entry(task: &str, fact: Fact) -> Entry {
-        Entry { task: Some(task.to_owned()), fact }
+        Entry { task: Some(task.to_owned()), place: None, fact }
     }
 
     fn ended() -> Ended {

@@ -8,6 +8,7 @@ use tenure_adapter::Problem;
 use tenure_definition::plan::{Flow, Lifecycle};
 use tenure_definition::{Plan, TaskId};
 
+use super::human::Asked;
 use crate::Json;
 use crate::instance::{Activity, CallPhase, Effect, Frame, TryPhase};
 use crate::lifecycle::{self, Signal};
@@ -156,8 +157,8 @@ impl<'a> Mover<'a> {
     }
 
     pub(super) fn note(&mut self, task: Option<TaskId>, fact: Fact) {
-        let task = task.map(|task| self.plan.task(task).pointer.clone());
-        self.journal.push(Entry { task, fact });
+        let pointer = task.map(|task| self.plan.task(task).pointer.clone());
+        self.journal.push(Entry { task: pointer, place: task, fact });
     }
 
     /// A fresh number for a frame, timer, wait or call: never reused, so a late answer finds
@@ -243,7 +244,7 @@ impl<'a> Mover<'a> {
     pub(super) fn cancel_one(&mut self, id: FrameId) {
         let frame = self.drop_frame(id);
         let task = frame.task;
-        self.release(frame.activity);
+        self.release(task, frame.activity);
         self.note(Some(task), Fact::TaskCancelled);
     }
 
@@ -255,7 +256,7 @@ impl<'a> Mover<'a> {
     }
 
     /// Lets go of what an activity holds: timers, waits, children; an effect in doubt is kept.
-    pub(super) fn release(&mut self, activity: Activity) {
+    pub(super) fn release(&mut self, task: TaskId, activity: Activity) {
         match activity {
             Activity::Do
             | Activity::For { .. }
@@ -271,11 +272,12 @@ impl<'a> Mover<'a> {
                 self.instance.compensations.extend(left);
                 self.instance.compensations.sort_by_key(|compensation| compensation.number);
             }
-            Activity::Human { wait, due, .. } => {
-                self.close_wait(wait);
+            Activity::Human { wait, due, ticket, request } => {
+                let at = due.and_then(|timer| self.instance.timers.get(&timer).copied());
                 if let Some(timer) = due {
                     self.forget_timer(timer);
                 }
+                self.withdraw(task, wait, Asked { ticket, request: &request, due: at });
             }
             Activity::Try { phase, .. } => match phase {
                 TryPhase::Body { timer: Some(timer) } | TryPhase::Delay { timer, .. } => {

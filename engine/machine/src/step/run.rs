@@ -581,7 +581,7 @@ impl Mover<'_> {
             self.cancel_below(id);
             let frame = self.drop_frame(id);
             next = frame.parent;
-            self.release(frame.activity);
+            self.release(frame.task, frame.activity);
         }
     }
 
