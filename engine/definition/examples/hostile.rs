@@ -1,6 +1,7 @@
 //! What each expression of the hostile list costs: milliseconds of this thread, and the largest
 //! memory of the process meanwhile. Fails when one costs more than 100 ms. Meaningful in a release
-//! build: `cargo run --release --example hostile -p tenure-definition`.
+//! build: `cargo run --release --example hostile -p tenure-definition`. Expressions given as arguments
+//! are measured instead of the list.
 
 #![expect(clippy::print_stdout, reason = "an example that measures shows what it found")]
 
@@ -60,8 +61,10 @@ fn main() -> ExitCode {
     let big = json!({"a": "x".repeat(100_000), "b": (0..5_000).collect::<Vec<_>>()});
     let mut slow = 0;
     let told = hostile::TOLD.iter().map(|(source, _)| *source);
-    let short = hostile::HOSTILE.iter().copied().chain(told).map(str::to_owned);
+    let short = hostile::HOSTILE.iter().chain(hostile::LARGE).copied().chain(told).map(str::to_owned);
     let all: Vec<String> = short.chain(hostile::long()).collect();
+    let given: Vec<String> = std::env::args().skip(1).collect();
+    let all = if given.is_empty() { all } else { given };
     for source in &all {
         peak_mib();
         let (result, ms) = run(source.clone(), big.clone());
