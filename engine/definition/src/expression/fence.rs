@@ -46,7 +46,7 @@ pub(super) struct Fuel {
 /// expression pays little; a long one pays for its length instead, and for the nesting it allows.
 pub(super) fn turn_cost(term: &Code<'_>) -> u64 {
     const TERMS_PER_FUEL: u64 = 4;
-    const SQUARE_PER_FUEL: u64 = 16_384;
+    const SQUARE_PER_FUEL: u64 = 8_192;
     let mut terms = 0_u64;
     super::program::visit(term, &mut |_| terms += 1);
     1 + terms / TERMS_PER_FUEL + terms * terms / SQUARE_PER_FUEL
