@@ -285,6 +285,6 @@ pub(super) const LARGE: &[&str] = &[
     "\"word and \" * 2000 | [match(\"[a-z]+\"; \"g\").string] | length",
     "\"a\" * 3000 | [match(\"a*b|a\"; \"g\")] | length",
     "\"x\" * 90000 | explode | implode | length",
-    "[range(40000)] | [limit(100; .[10:][])] | length",
+    "[range(15000)] | [limit(100; .[10:][])] | length",
     "[range(300)] | [combinations(1)] | length",
 ];
