@@ -22,6 +22,7 @@ mod migrate;
 mod read;
 mod remote;
 mod run;
+mod schedule;
 mod schema;
 mod secrets;
 mod test;
@@ -70,6 +71,9 @@ enum Command {
     Test(test::TestOptions),
     /// Show what `.`, `$input` and `$context` hold at each task of a definition
     Explain(explain::ExplainOptions),
+    /// Say when a definition would fire
+    #[command(subcommand)]
+    Schedule(schedule::ScheduleCommand),
     /// Register, list and show definitions of a running server
     #[command(subcommand)]
     Definition(definition::DefinitionCommand),
@@ -206,6 +210,7 @@ impl Cli {
             | Command::Schema(_)
             | Command::Test(_)
             | Command::Explain(_)
+            | Command::Schedule(_)
             | Command::Definition(_)
             | Command::License(_)
             | Command::Doctor(_)
@@ -225,6 +230,7 @@ impl Cli {
             Command::Schema(options) => schema::run(&options),
             Command::Test(options) => test::run(&options),
             Command::Explain(options) => explain::run(&options),
+            Command::Schedule(command) => schedule::run(&command),
             Command::Definition(command) => definition::run(command).await,
             Command::License(command) => license::run(command).await,
             Command::Doctor(options) => doctor::run(options).await,

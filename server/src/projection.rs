@@ -41,12 +41,12 @@ pub fn status_word(status: &Status) -> &'static str {
 pub fn instance(stored: &Stored, around: &Surroundings<'_>) -> Value {
     let instance = &stored.instance;
     let mut map = head(stored);
-    map.insert("input".to_owned(), instance.input.clone());
+    map.insert("input".to_owned(), instance.input.to_value());
     let (output, error, reason, ended_at) = end(&instance.status);
     map.insert("output".to_owned(), output);
     map.insert("error".to_owned(), error);
     map.insert("cancel_reason".to_owned(), reason);
-    map.insert("context".to_owned(), instance.context.clone());
+    map.insert("context".to_owned(), instance.context.to_value());
     map.insert("attributes".to_owned(), json!(instance.attributes));
     map.insert("waiting_for".to_owned(), Value::Array(waiting_for(instance, around)));
     let children: Vec<Value> =
@@ -103,7 +103,9 @@ fn child(id: InstanceId) -> Value {
 fn end(status: &Status) -> (Value, Value, Value, Value) {
     match status {
         Status::Pending | Status::Live => (Value::Null, Value::Null, Value::Null, Value::Null),
-        Status::Completed { output, at } => (output.clone(), Value::Null, Value::Null, json!(at)),
+        Status::Completed { output, at } => {
+            (output.to_value(), Value::Null, Value::Null, json!(at))
+        }
         Status::Faulted { error, at } => (Value::Null, json!(error), Value::Null, json!(at)),
         Status::Cancelled { reason, at } => (Value::Null, Value::Null, json!(reason), json!(at)),
     }

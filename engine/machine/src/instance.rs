@@ -10,7 +10,7 @@ use tenure_definition::TaskId;
 use tenure_definition::plan::Flow;
 use uuid::Uuid;
 
-use crate::{CallId, FrameId, InstanceId, LockId, TimerId, WaitId};
+use crate::{CallId, FrameId, InstanceId, Json, LockId, TimerId, WaitId};
 
 /// One run of a definition.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,9 +24,9 @@ pub struct Instance {
     /// Where it stands.
     pub status: Status,
     /// The input it was started with.
-    pub input: Value,
+    pub input: Json,
     /// `$context`.
-    pub context: Value,
+    pub context: Json,
     /// When it was admitted.
     pub started_at: Timestamp,
     /// The timer of the workflow's own time-out.
@@ -98,7 +98,7 @@ pub enum Status {
     /// Came to its end.
     Completed {
         /// The output.
-        output: Value,
+        output: Json,
         /// When.
         at: Timestamp,
     },
@@ -128,9 +128,14 @@ pub struct Frame {
     /// Which branch of a fork it is in; 0 elsewhere.
     pub branch: u32,
     /// Raw input, before `input.from`.
-    pub raw: Value,
-    /// Transformed input.
-    pub input: Value,
+    pub raw: Json,
+    /// Transformed input, where it is another than the raw one.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "Json::deserialize_some"
+    )]
+    pub input: Option<Json>,
     /// When it began.
     pub started_at: Timestamp,
     /// The timer of its own time-out.
@@ -149,6 +154,14 @@ pub struct Frame {
     pub activity: Activity,
 }
 
+impl Frame {
+    /// The transformed input.
+    #[must_use]
+    pub fn input(&self) -> &Json {
+        self.input.as_ref().unwrap_or(&self.raw)
+    }
+}
+
 /// How far an active task is. Tasks that end at once (set, switch, emit, raise) have none.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "activity", rename_all = "snake_case")]
@@ -165,10 +178,10 @@ pub enum Activity {
     /// A `fork`.
     Fork {
         /// Outputs of the branches that ended, in declared order.
-        outputs: Vec<Option<Value>>,
+        outputs: Vec<Option<Json>>,
         /// `$context` of each branch: a copy at the start, merged at the join in declared order, so
         /// that the result never depends on timing.
-        contexts: Vec<Value>,
+        contexts: Vec<Json>,
         /// The last error of a branch, for `compete`.
         error: Option<Problem>,
     },
@@ -219,7 +232,7 @@ pub enum Activity {
     /// A call of a function of the definition, in its one task.
     Function {
         /// `$context` inside: the caller's, and what the function exports. Dropped at its end.
-        context: Value,
+        context: Json,
     },
     /// A part of an entry of `use.extensions` that extends the task; the task itself has not begun,
     /// or is over.
@@ -294,7 +307,7 @@ pub enum ExtendedPhase {
     /// `after`; what the task has given is kept meanwhile.
     After {
         /// The transformed output of the task.
-        output: Value,
+        output: Json,
         /// Where it leads, when not by its own `then`.
         flow: Option<Flow>,
     },
@@ -310,16 +323,16 @@ pub struct Compensation {
     /// Frames of the `try` tasks around it, innermost first: whose `catch` may undo it.
     pub tries: Vec<FrameId>,
     /// Its transformed input.
-    pub input: Value,
+    pub input: Json,
     /// Its output: the raw input of what undoes it.
-    pub output: Value,
+    pub output: Json,
     /// Its place in the order of what was done.
     #[serde(default)]
     pub number: i64,
     /// The task of its undoing that began last, with its raw input: a new try goes on from there and
     /// does not repeat what came before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resume: Option<(TaskId, Value)>,
+    pub resume: Option<(TaskId, Json)>,
 }
 
 /// A lock by name, shared by all instances of a namespace.
@@ -368,7 +381,7 @@ pub struct Effect {
     /// The effect key.
     pub key: Uuid,
     /// The evaluated `with`.
-    pub request: Value,
+    pub request: Json,
     /// When the first intent with this key was recorded.
     pub intent_at: Timestamp,
     /// No byte of an attempt is sent after this instant.

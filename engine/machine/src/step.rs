@@ -128,7 +128,7 @@ impl Mover<'_> {
                 self.fail_frame(frame, error);
             }
             Purpose::WaitOver => {
-                let output = self.frame(frame).input.clone();
+                let output = self.frame(frame).input().clone();
                 self.push(Work::Finish { frame, output, flow: None });
             }
             Purpose::AttemptTimeout => self.attempt_timed_out(frame),
@@ -206,7 +206,7 @@ impl Mover<'_> {
         self.note(Some(task), Fact::ChildEnded { child, result: result.clone() });
         match result {
             ChildResult::Completed { output } => {
-                self.push(Work::Finish { frame, output: output.clone(), flow: None });
+                self.push(Work::Finish { frame, output: output.clone().into(), flow: None });
             }
             ChildResult::Faulted { error } => {
                 // The child ended by itself: nothing is left to cancel there.

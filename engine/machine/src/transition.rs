@@ -9,7 +9,7 @@ use tenure_adapter::{Lookup, Origin, Outcome, Problem};
 use uuid::Uuid;
 
 use crate::instance::Instance;
-use crate::{CallId, ChildResult, CloudEvent, InstanceId, LockId, TimerId, WaitId};
+use crate::{CallId, ChildResult, CloudEvent, InstanceId, Json, LockId, TimerId, WaitId};
 
 /// The result of [`crate::step`].
 #[derive(Debug, Clone, PartialEq)]
@@ -126,7 +126,7 @@ pub struct Intent {
     /// The effect key.
     pub key: Uuid,
     /// The evaluated `with`.
-    pub request: Value,
+    pub request: Json,
     /// When the first intent with this key was recorded.
     pub intent_at: Timestamp,
     /// No byte is sent after this instant; from then on it is `not_sent`.
@@ -190,7 +190,7 @@ pub enum Fact {
     /// The instance came to its end.
     InstanceCompleted {
         /// Its output.
-        output: Value,
+        output: Json,
     },
     /// Nobody caught this.
     InstanceFaulted {
@@ -219,7 +219,7 @@ pub enum Fact {
     /// A task ended.
     TaskCompleted {
         /// Its transformed output.
-        output: Value,
+        output: Json,
     },
     /// A task failed.
     TaskFaulted {
@@ -311,7 +311,7 @@ pub enum Fact {
     /// `$context` was replaced.
     ContextExported {
         /// The new context.
-        context: Value,
+        context: Json,
     },
     /// It stands in line for a lock.
     LockRequested {

@@ -435,7 +435,7 @@ impl Driver<'_> {
                 (Status::Waiting, Value::Null, None)
             }
             (None, tenure_machine::Status::Completed { output, .. }) => {
-                (Status::Completed, output, None)
+                (Status::Completed, output.into_value(), None)
             }
             (None, tenure_machine::Status::Faulted { error, .. }) => {
                 (Status::Faulted, Value::Null, Some(error))
@@ -448,7 +448,7 @@ impl Driver<'_> {
             status,
             output,
             error,
-            context,
+            context: context.into_value(),
             business_key: identity.business_key,
             waiting,
             tasks_run: told.tasks_run,

@@ -151,7 +151,7 @@ mod tests {
             call: CallId(1),
             function: function.to_owned(),
             key: Uuid::nil(),
-            request: serde_json::json!({ "secret": "x" }),
+            request: serde_json::json!({ "secret": "x" }).into(),
             intent_at: Timestamp::UNIX_EPOCH,
             send_by: Timestamp::UNIX_EPOCH,
             deadline_ms: 1,

@@ -23,8 +23,8 @@ fn stored(status: Status, activities: Vec<Activity>) -> Stored {
                 task: TaskId(0),
                 parent: None,
                 branch: 0,
-                raw: Value::Null,
-                input: Value::Null,
+                raw: Value::Null.into(),
+                input: None,
                 started_at: at,
                 timeout: None,
                 late: None,
@@ -48,8 +48,8 @@ fn stored(status: Status, activities: Vec<Activity>) -> Stored {
         },
         revision: 7,
         status,
-        input: json!({ "sku": "a" }),
-        context: Value::Null,
+        input: json!({ "sku": "a" }).into(),
+        context: Value::Null.into(),
         started_at: at,
         timeout: None,
         timers: BTreeMap::from([(TimerId(1), due())]),
@@ -72,7 +72,7 @@ fn effect() -> Effect {
         visit: 0,
         generation: 0,
         key: Uuid::nil(),
-        request: json!({ "card": "secret" }),
+        request: json!({ "card": "secret" }).into(),
         intent_at: Timestamp::UNIX_EPOCH,
         send_by: Timestamp::UNIX_EPOCH,
         attempts: 2,
@@ -89,7 +89,7 @@ fn an_end_is_shown_with_its_facts() {
         let shown = instance(&stored(status, Vec::new()), &Surroundings::default());
         assert_eq!((&shown["status"], &shown[field]), (&json!(word), &expected));
     };
-    check(Status::Completed { output: json!(1), at }, "completed", "output", json!(1));
+    check(Status::Completed { output: json!(1).into(), at }, "completed", "output", json!(1));
     let error = Problem::runtime("x");
     check(Status::Faulted { error: error.clone(), at }, "faulted", "error", json!(error));
     let reason = "why".to_owned();

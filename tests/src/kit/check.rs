@@ -206,8 +206,8 @@ mod tests {
             journal: vec![
                 entry("/do/0/one", Fact::TaskStarted),
                 entry("/do/0/one/do/0/inner", Fact::TaskStarted),
-                entry("/do/0/one/do/0/inner", completed(json!(1))),
-                entry("/do/0/one", completed(json!({ "x": 1 }))),
+                entry("/do/0/one/do/0/inner", completed(json!(1).into())),
+                entry("/do/0/one", completed(json!({ "x": 1 }).into())),
                 entry("/do/1/two", Fact::TaskStarted),
                 entry("/do/1/two", Fact::TaskCancelled),
             ],

@@ -156,7 +156,7 @@ async fn on(engine: &Engine, definition: &str, input: Value) -> anyhow::Result<E
     let ended = engine.wait_for_end(id, PATIENCE).await?.context("the instance is gone")?;
     let end = match ended.instance.status {
         Status::Pending | Status::Live => End::Waiting,
-        Status::Completed { output, .. } => End::Completed(output),
+        Status::Completed { output, .. } => End::Completed(output.into_value()),
         Status::Faulted { error, .. } => End::Faulted(error),
         Status::Cancelled { .. } => End::Cancelled,
     };

@@ -74,7 +74,7 @@ impl Record {
                 function: intent.function.clone(),
                 definition: told.document.name.clone(),
                 pointer: intent.origin.task.clone(),
-                with: intent.request.clone(),
+                with: intent.request.to_value(),
                 attempt: *attempt,
                 key: intent.key,
                 intended: number,

@@ -271,7 +271,7 @@ impl<'s> Stage<'s> {
         };
         let mut stub = Map::new();
         stub.insert("call".to_owned(), json!(function));
-        stub.insert("with".to_owned(), intent.request.clone());
+        stub.insert("with".to_owned(), intent.request.to_value());
         stub.insert("done".to_owned(), json!({}));
         let shown = yaml::block(&Value::Array(vec![Value::Object(stub)]), 1);
         let message = format!(

@@ -45,7 +45,7 @@ impl<'a> Mover<'a> {
             visit,
             generation: 0,
             key,
-            request,
+            request: request.into(),
             intent_at: self.at,
             send_by: self.at,
             attempts: 0,
@@ -86,7 +86,7 @@ impl<'a> Mover<'a> {
             return Ok(key::effect_key(identity, position, visit, generation));
         };
         let value = expression
-            .eval(&self.frame(frame).input, &self.frame_vars(frame))
+            .eval(self.frame(frame).input(), &self.frame_vars(frame))
             .map_err(|detail| Problem::expression(format!("idempotencyKey: {detail}")))?;
         let text = match value {
             Value::String(text) if !text.is_empty() => text,
@@ -253,7 +253,7 @@ impl<'a> Mover<'a> {
         match outcome {
             Outcome::Done { output } => {
                 self.resolve(frame);
-                self.push(Work::Finish { frame, output: output.clone(), flow: None });
+                self.push(Work::Finish { frame, output: output.clone().into(), flow: None });
             }
             Outcome::Declined { class, code, detail } => {
                 self.resolve(frame);

@@ -1,11 +1,11 @@
 //! What runs around a task and inside a call: extensions, and functions of the definition.
 
-use serde_json::Value;
 use tenure_adapter::Problem;
 use tenure_definition::plan::{Extension, Flow, Function};
 
 use super::mover::Mover;
 use crate::FrameId;
+use crate::Json;
 use crate::instance::{Activity, ExtendedPhase};
 
 impl Mover<'_> {
@@ -43,7 +43,7 @@ impl Mover<'_> {
 
     /// Runs the `after` of the extensions that applied, outermost last, then leaves the task. Its
     /// time-out was about the task alone.
-    pub(super) fn after(&mut self, id: FrameId, output: Value, flow: Option<Flow>) {
+    pub(super) fn after(&mut self, id: FrameId, output: Json, flow: Option<Flow>) {
         self.forget_attempt(id);
         if let Some(timer) = self.frame_mut(id).timeout.take() {
             self.forget_timer(timer);
@@ -79,7 +79,7 @@ impl Mover<'_> {
 
     /// `exit` from a `before`: what it gave stands for what the task would have given. The task and
     /// the extension's own `after` are not run; those of extensions around it are.
-    pub(super) fn bypass(&mut self, id: FrameId, output: Value) {
+    pub(super) fn bypass(&mut self, id: FrameId, output: Json) {
         let task = self.plan.task(self.frame(id).task);
         self.frame_mut(id).extended.pop();
         self.frame_mut(id).activity = Activity::Do;
@@ -100,7 +100,7 @@ impl Mover<'_> {
         let (parent, branch) = (self.frame(id).parent, self.frame(id).branch);
         let context = self.context(parent, branch).clone();
         self.frame_mut(id).activity = Activity::Function { context };
-        self.enter_block(&function.body, raw, Some(id), 0);
+        self.enter_block(&function.body, raw.into(), Some(id), 0);
         Ok(())
     }
 }

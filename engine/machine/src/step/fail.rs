@@ -94,7 +94,7 @@ impl Mover<'_> {
                 Ok(None) => {}
             }
         }
-        let input = self.frame(id).input.clone();
+        let input = self.frame(id).input().clone();
         match &spec.handler {
             Some(handler) => {
                 self.set_phase(id, TryPhase::Handler { error });
@@ -163,7 +163,7 @@ impl Mover<'_> {
             return Ok(None);
         }
         let zone = &self.plan.extensions.zone;
-        let input = &self.frame(id).input;
+        let input = self.frame(id).input();
         let millis = |duration: &Duration, from: Timestamp, what: &str| {
             duration
                 .millis(from, zone, input, &scope)
@@ -227,7 +227,7 @@ impl Mover<'_> {
         if let Err(problem) = self.set_attempt_timer(id, spec) {
             return self.fail_frame(id, problem);
         }
-        let input = self.frame(id).input.clone();
+        let input = self.frame(id).input().clone();
         self.enter_block(&spec.body, input, Some(id), 0);
     }
 

@@ -138,7 +138,7 @@ impl Mover<'_> {
         }
         self.close_wait(wait);
         self.frame_mut(frame).activity = Activity::Do;
-        self.push(Work::Finish { frame, output: decision.clone(), flow: None });
+        self.push(Work::Finish { frame, output: decision.clone().into(), flow: None });
         Ok(())
     }
 

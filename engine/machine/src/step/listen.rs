@@ -14,6 +14,7 @@ use tenure_definition::plan::{EventFilter, Foreach, Listen, Read, Strategy, Task
 
 use super::mover::{Mover, Work};
 use super::run::sentence;
+use crate::Json;
 use crate::instance::{Activity, Turn, Turns};
 use crate::limit::{LISTEN_CONSUMED_MAX, LISTEN_QUEUE_MAX};
 use crate::{CloudEvent, Command, Fact, FrameId, Stale, Wait, WaitId};
@@ -298,7 +299,7 @@ impl Mover<'_> {
                 turns.begun += 1;
                 turns.current = Some(Turn { filter, index, item: item.clone() });
                 let body = listen.foreach.as_ref().map(|foreach| foreach.body.as_slice());
-                self.enter_block(body.unwrap_or_default(), item, Some(frame), 0);
+                self.enter_block(body.unwrap_or_default(), item.into(), Some(frame), 0);
                 return Ok(());
             }
             if turns.heard {
@@ -325,7 +326,7 @@ impl Mover<'_> {
     }
 
     /// A turn of `foreach` came to the end of its tasks.
-    pub(super) fn turn_ended(&mut self, frame: FrameId, listen: &Listen, output: Value) {
+    pub(super) fn turn_ended(&mut self, frame: FrameId, listen: &Listen, output: Json) {
         let Some(foreach) = &listen.foreach else { return };
         let done = self
             .turn_output(frame, foreach, output)
@@ -350,7 +351,7 @@ impl Mover<'_> {
                 if turns.outputs.len() >= LISTEN_CONSUMED_MAX {
                     return Err(too_many());
                 }
-                turns.outputs.push((turn.filter, output));
+                turns.outputs.push((turn.filter, output.into_value()));
                 Ok(())
             })
             .and_then(|()| self.go_on(frame, listen));
@@ -364,17 +365,18 @@ impl Mover<'_> {
         &self,
         frame: FrameId,
         foreach: &Foreach,
-        raw: Value,
-    ) -> Result<(Value, Option<Value>), Problem> {
+        raw: Json,
+    ) -> Result<(Json, Option<Json>), Problem> {
         let at = self.frame(frame);
         let task = self.plan.task(at.task);
         let scope =
-            || self.vars(Some(frame), 0).input(&at.input).task(task, &at.raw, at.started_at);
+            || self.vars(Some(frame), 0).input(at.input()).task(task, &at.raw, at.started_at);
         let output = match &foreach.output.transform {
             None => raw,
             Some(transform) => transform
                 .eval(&raw, &scope().output(&raw))
-                .map_err(|detail| Problem::expression(format!("foreach.output.as: {detail}")))?,
+                .map_err(|detail| Problem::expression(format!("foreach.output.as: {detail}")))?
+                .into(),
         };
         if let Some(schema) = &foreach.output.schema {
             let check = schema.check(&output);
@@ -388,7 +390,7 @@ impl Mover<'_> {
             let check = schema.check(&context);
             check.map_err(|found| Problem::validation(sentence("export of the turn", &found)))?;
         }
-        Ok((output, Some(context)))
+        Ok((output, Some(context.into())))
     }
 
     fn end_listen(&mut self, frame: FrameId, listen: &Listen) {
@@ -404,7 +406,7 @@ impl Mover<'_> {
             taken.sort_by_key(|(index, _)| *index);
         }
         let output = Value::Array(taken.into_iter().map(|(_, value)| value).collect());
-        self.push(Work::Finish { frame, output, flow: None });
+        self.push(Work::Finish { frame, output: output.into(), flow: None });
     }
 
     /// `Some` with the correlation values this event binds when it is this filter's event. One

@@ -54,7 +54,7 @@ impl Mover<'_> {
     }
 
     fn task_lock(&self, frame: FrameId, template: &Template) -> Result<String, Problem> {
-        let input = &self.frame(frame).input;
+        let input = self.frame(frame).input();
         lock_name(template.eval(input, &self.frame_vars(frame)))
     }
 

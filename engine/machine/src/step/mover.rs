@@ -8,6 +8,7 @@ use tenure_adapter::Problem;
 use tenure_definition::plan::{Flow, Lifecycle};
 use tenure_definition::{Plan, TaskId};
 
+use crate::Json;
 use crate::instance::{Activity, CallPhase, Effect, Frame, TryPhase};
 use crate::lifecycle::{self, Signal};
 use crate::limit::ATTRIBUTE_BYTES_MAX;
@@ -21,13 +22,13 @@ use crate::{
 #[derive(Debug)]
 pub(super) enum Work {
     /// Begin a task.
-    Enter { task: TaskId, raw: Value, parent: Option<FrameId>, branch: u32 },
+    Enter { task: TaskId, raw: Json, parent: Option<FrameId>, branch: u32 },
     /// A task has its raw output. `flow` replaces the task's own `then`.
-    Finish { frame: FrameId, output: Value, flow: Option<Flow> },
+    Finish { frame: FrameId, output: Json, flow: Option<Flow> },
     /// Go on after a task.
-    Follow { task: TaskId, parent: Option<FrameId>, branch: u32, output: Value, flow: Flow },
+    Follow { task: TaskId, parent: Option<FrameId>, branch: u32, output: Json, flow: Flow },
     /// The block of a composite task (or of the workflow) came to its end.
-    ScopeEnd { parent: Option<FrameId>, branch: u32, output: Value },
+    ScopeEnd { parent: Option<FrameId>, branch: u32, output: Json },
     /// A task failed; its own frame is gone already.
     Fail { parent: Option<FrameId>, branch: u32, error: Problem },
 }
@@ -318,10 +319,10 @@ impl<'a> Mover<'a> {
         }
     }
 
-    pub(super) fn end_completed(&mut self, output: Value) {
+    pub(super) fn end_completed(&mut self, output: Json) {
         self.clear();
         self.note(None, Fact::InstanceCompleted { output: output.clone() });
-        self.tell_parent(ChildResult::Completed { output: output.clone() });
+        self.tell_parent(ChildResult::Completed { output: output.to_value() });
         self.instance.status = Status::Completed { output, at: self.at };
     }
 

@@ -8,6 +8,7 @@ use tenure_definition::time::Duration;
 use tenure_definition::{Task, TaskId};
 
 use super::mover::{Mover, Work};
+use crate::Json;
 use crate::bucket::Bucket;
 use crate::instance::{Activity, Frame, TryPhase};
 use crate::limit::{JSON_DEPTH_MAX, TASKS_PER_STEP_MAX};
@@ -67,7 +68,7 @@ impl Mover<'_> {
         let raw = self.instance.input.clone();
         let input = match &plan.input.from {
             None => Ok(raw),
-            Some(from) => from.eval(&raw, &self.vars(None, 0).input(&raw)),
+            Some(from) => from.eval(&raw, &self.vars(None, 0).input(&raw)).map(Json::from),
         };
         match input {
             Err(detail) => {
@@ -103,7 +104,7 @@ impl Mover<'_> {
     pub(super) fn enter_block(
         &mut self,
         block: &[TaskId],
-        raw: Value,
+        raw: Json,
         parent: Option<FrameId>,
         branch: u32,
     ) {
@@ -113,7 +114,7 @@ impl Mover<'_> {
         }
     }
 
-    fn enter(&mut self, id: TaskId, raw: Value, parent: Option<FrameId>, branch: u32) {
+    fn enter(&mut self, id: TaskId, raw: Json, parent: Option<FrameId>, branch: u32) {
         self.entered += 1;
         if self.entered > TASKS_PER_STEP_MAX {
             let mut problem = Problem::runtime(format!(
@@ -155,7 +156,7 @@ impl Mover<'_> {
                 parent,
                 branch,
                 raw,
-                input: Value::Null,
+                input: None,
                 started_at: self.at,
                 timeout: None,
                 late: None,
@@ -203,19 +204,19 @@ impl Mover<'_> {
     fn task_input(
         &self,
         task: &Task,
-        raw: &Value,
+        raw: &Json,
         parent: Option<FrameId>,
         branch: u32,
-    ) -> Result<Value, Problem> {
+    ) -> Result<Option<Json>, Problem> {
         if let Some(schema) = &task.input.schema {
             schema.check(raw).map_err(|found| Problem::validation(sentence("input", &found)))?;
         }
-        let Some(from) = &task.input.from else { return Ok(raw.clone()) };
+        let Some(from) = &task.input.from else { return Ok(None) };
         let scope = self.vars(parent, branch).task(task, raw, self.at).input(raw);
         let input = from
             .eval(raw, &scope)
             .map_err(|detail| Problem::expression(format!("input.from: {detail}")))?;
-        storable(input, "input.from")
+        storable(input, "input.from").map(|input| Some(input.into()))
     }
 
     fn set_task_timers(&mut self, frame: FrameId, task: &Task) -> Result<(), Problem> {
@@ -241,7 +242,7 @@ impl Mover<'_> {
     ) -> Result<jiff::Timestamp, Problem> {
         let zone = &self.plan.extensions.zone;
         duration
-            .after(self.at, zone, &self.frame(frame).input, &self.frame_vars(frame))
+            .after(self.at, zone, self.frame(frame).input(), &self.frame_vars(frame))
             .map_err(|detail| Problem::expression(format!("{what}: {detail}")))
     }
 
@@ -252,14 +253,14 @@ impl Mover<'_> {
         what: &str,
     ) -> Result<Value, Problem> {
         let value = template
-            .eval(&self.frame(frame).input, &self.frame_vars(frame))
+            .eval(self.frame(frame).input(), &self.frame_vars(frame))
             .map_err(|detail| Problem::expression(format!("{what}: {detail}")))?;
         storable(value, what)
     }
 
     /// Starts what a task does. Tasks that need no waiting end at once.
     pub(super) fn act(&mut self, frame: FrameId, task: &Task) -> Result<(), Problem> {
-        let input = self.frame(frame).input.clone();
+        let input = self.frame(frame).input().clone();
         match &task.kind {
             TaskKind::Call(call) => self.begin_call(frame, call)?,
             TaskKind::Function(function) => self.begin_function(frame, function)?,
@@ -275,7 +276,7 @@ impl Mover<'_> {
             TaskKind::Run(spec) => self.begin_child(frame, spec)?,
             TaskKind::Set(value) => {
                 let output = self.eval(frame, value, "set")?;
-                self.push(Work::Finish { frame, output, flow: None });
+                self.push(Work::Finish { frame, output: output.into(), flow: None });
             }
             TaskKind::Switch(cases) => {
                 let mut flow = None;
@@ -337,7 +338,7 @@ impl Mover<'_> {
             .map_err(|detail| Problem::configuration(format!("emit.event.with: {detail}")))?;
         self.note(Some(task), Fact::EventEmitted { event: event.clone() });
         self.commands.push(Command::Emit { event });
-        self.push(Work::Finish { frame, output, flow: None });
+        self.push(Work::Finish { frame, output: output.into(), flow: None });
         Ok(())
     }
 
@@ -360,12 +361,12 @@ impl Mover<'_> {
             }
         };
         self.frame_mut(frame).activity = Activity::For { items, index: 0 };
-        let value = self.frame(frame).input.clone();
+        let value = self.frame(frame).input().clone();
         self.turn(frame, spec, value)
     }
 
     /// Begins the current turn of a loop with `value`, or ends the loop with it.
-    fn turn(&mut self, frame: FrameId, spec: &For, value: Value) -> Result<(), Problem> {
+    fn turn(&mut self, frame: FrameId, spec: &For, value: Json) -> Result<(), Problem> {
         let Activity::For { items, index } = &self.frame(frame).activity else {
             return Err(Problem::runtime("a loop lost its place"));
         };
@@ -386,7 +387,7 @@ impl Mover<'_> {
         Ok(())
     }
 
-    fn begin_fork(&mut self, frame: FrameId, branches: &[TaskId], input: &Value) {
+    fn begin_fork(&mut self, frame: FrameId, branches: &[TaskId], input: &Json) {
         let (parent, branch) = (self.frame(frame).parent, self.frame(frame).branch);
         let context = self.context(parent, branch).clone();
         self.frame_mut(frame).activity = Activity::Fork {
@@ -395,7 +396,8 @@ impl Mover<'_> {
             error: None,
         };
         if branches.is_empty() {
-            return self.push(Work::Finish { frame, output: Value::Array(Vec::new()), flow: None });
+            let output = Value::Array(Vec::new()).into();
+            return self.push(Work::Finish { frame, output, flow: None });
         }
         // Newest first out: pushed in reverse, they begin in declared order.
         for (branch, task) in (0..).zip(branches).collect::<Vec<_>>().into_iter().rev() {
@@ -427,19 +429,19 @@ impl Mover<'_> {
         if spec.wait {
             self.frame_mut(frame).activity = Activity::Child { child };
         } else {
-            let output = self.frame(frame).input.clone();
+            let output = self.frame(frame).input().clone();
             self.push(Work::Finish { frame, output, flow: None });
         }
         Ok(())
     }
 
     /// A task has its raw output: transform, check, export, leave.
-    fn finish(&mut self, id: FrameId, output: Value, flow: Option<Flow>) {
+    fn finish(&mut self, id: FrameId, output: Json, flow: Option<Flow>) {
         self.complete(id, output, flow, true);
     }
 
     /// The same; what was not `done` (a service that is mocked) is not registered to be undone.
-    pub(super) fn complete(&mut self, id: FrameId, output: Value, flow: Option<Flow>, done: bool) {
+    pub(super) fn complete(&mut self, id: FrameId, output: Json, flow: Option<Flow>, done: bool) {
         let undoable = done && self.plan.task(self.frame(id).task).compensate.is_some();
         let raw = undoable.then(|| output.clone());
         let finished = self.task_output(id, output).and_then(|(output, context)| {
@@ -468,7 +470,7 @@ impl Mover<'_> {
     }
 
     /// Replaces `$context` by what a task exports.
-    fn export(&mut self, id: FrameId, context: Option<Value>) {
+    fn export(&mut self, id: FrameId, context: Option<Json>) {
         let Some(context) = context else { return };
         let (task, parent, branch) =
             (self.frame(id).task, self.frame(id).parent, self.frame(id).branch);
@@ -480,9 +482,9 @@ impl Mover<'_> {
     pub(super) fn leave(
         &mut self,
         id: FrameId,
-        output: Value,
+        output: Json,
         flow: Option<Flow>,
-        context: Option<Value>,
+        context: Option<Json>,
     ) {
         self.forget_attempt(id);
         let task = self.plan.task(self.frame(id).task);
@@ -508,7 +510,7 @@ impl Mover<'_> {
     }
 
     /// `output.as`, `output.schema`, `export.as`, `export.schema`, in that order.
-    fn task_output(&self, id: FrameId, raw: Value) -> Result<(Value, Option<Value>), Problem> {
+    fn task_output(&self, id: FrameId, raw: Json) -> Result<(Json, Option<Json>), Problem> {
         let task = self.plan.task(self.frame(id).task);
         // `$task.output` in `export.as` is the raw output, which is gone by then if nobody asks.
         let kept = task.export.transform.is_some().then(|| raw.clone());
@@ -516,14 +518,15 @@ impl Mover<'_> {
             None => raw,
             Some(transform) => transform
                 .eval(&raw, &self.frame_vars(id).output(&raw).raw_output(&raw))
-                .map_err(|detail| Problem::expression(format!("output.as: {detail}")))?,
+                .map_err(|detail| Problem::expression(format!("output.as: {detail}")))?
+                .into(),
         };
         if let Some(schema) = &task.output.schema {
             schema
                 .check(&output)
                 .map_err(|found| Problem::validation(sentence("output", &found)))?;
         }
-        let output = storable(output, "the output")?;
+        check_depth(&output, "the output")?;
         let Some(transform) = &task.export.transform else { return Ok((output, None)) };
         let context = transform
             .eval(
@@ -536,7 +539,7 @@ impl Mover<'_> {
                 .check(&context)
                 .map_err(|found| Problem::validation(sentence("export", &found)))?;
         }
-        Ok((output, Some(storable(context, "export.as")?)))
+        Ok((output, Some(storable(context, "export.as")?.into())))
     }
 
     fn follow(
@@ -544,7 +547,7 @@ impl Mover<'_> {
         task: TaskId,
         parent: Option<FrameId>,
         branch: u32,
-        output: Value,
+        output: Json,
         flow: Flow,
     ) {
         let next = match flow {
@@ -582,7 +585,7 @@ impl Mover<'_> {
         }
     }
 
-    fn scope_end(&mut self, parent: Option<FrameId>, branch: u32, output: Value) {
+    fn scope_end(&mut self, parent: Option<FrameId>, branch: u32, output: Json) {
         let Some(id) = parent else { return self.end_workflow(output) };
         let plan = self.plan;
         let task = plan.task(self.frame(id).task);
@@ -608,7 +611,7 @@ impl Mover<'_> {
         }
     }
 
-    fn branch_end(&mut self, id: FrameId, branch: u32, output: Value, compete: bool) {
+    fn branch_end(&mut self, id: FrameId, branch: u32, output: Json, compete: bool) {
         let (parent, own_branch) = (self.frame(id).parent, self.frame(id).branch);
         let base = self.context(parent, own_branch).clone();
         let Activity::Fork { outputs, contexts, .. } = &mut self.frame_mut(id).activity else {
@@ -624,7 +627,8 @@ impl Mover<'_> {
             *slot = Some(output);
         }
         if outputs.iter().all(Option::is_some) {
-            let output = Value::Array(outputs.iter_mut().filter_map(Option::take).collect());
+            let outputs = outputs.iter_mut().filter_map(Option::take).map(Json::into_value);
+            let output = Json::from(Value::Array(outputs.collect()));
             let merged = merge(&base, contexts);
             self.set_context(parent, own_branch, merged);
             self.push(Work::Finish { frame: id, output, flow: None });
@@ -632,13 +636,14 @@ impl Mover<'_> {
     }
 
     /// The workflow's own output, and the end.
-    fn end_workflow(&mut self, output: Value) {
+    fn end_workflow(&mut self, output: Json) {
         let plan = self.plan;
         let transformed = match &plan.output.transform {
             None => Ok(output),
             Some(transform) => transform
                 .eval(&output, &self.vars(None, 0).output(&output))
-                .map_err(|detail| Problem::expression(format!("output.as: {detail}"))),
+                .map_err(|detail| Problem::expression(format!("output.as: {detail}")))
+                .map(Json::from),
         };
         let checked = transformed.and_then(|output| match &plan.output.schema {
             None => Ok(output),
@@ -658,10 +663,10 @@ impl Mover<'_> {
 }
 
 /// Contexts of branches, merged in declared order: what a branch changed replaces what was there.
-fn merge(base: &Value, branches: &[Value]) -> Value {
-    let mut merged = base.clone();
+fn merge(base: &Json, branches: &[Json]) -> Json {
+    let mut merged = base.to_value();
     for branch in branches.iter().filter(|branch| *branch != base) {
-        match (&mut merged, branch) {
+        match (&mut merged, &**branch) {
             (Value::Object(into), Value::Object(from)) => {
                 let unchanged = |name: &String, value: &Value| base.get(name) == Some(value);
                 let changed: Map<String, Value> = from
@@ -670,7 +675,7 @@ fn merge(base: &Value, branches: &[Value]) -> Value {
                     .map(|(name, value)| (name.clone(), value.clone()))
                     .collect();
                 into.extend(changed);
-                if let Value::Object(base) = base {
+                if let Value::Object(base) = &**base {
                     for gone in base.keys().filter(|name| !from.contains_key(*name)) {
                         into.remove(gone);
                     }
@@ -679,16 +684,20 @@ fn merge(base: &Value, branches: &[Value]) -> Value {
             (into, from) => *into = from.clone(),
         }
     }
-    merged
+    merged.into()
 }
 
 /// What is kept must be readable again: every level of nesting is one of its readers' stack.
 fn storable(value: Value, what: &str) -> Result<Value, Problem> {
-    if is_deeper_than(&value, JSON_DEPTH_MAX) {
+    check_depth(&value, what).map(|()| value)
+}
+
+fn check_depth(value: &Value, what: &str) -> Result<(), Problem> {
+    if is_deeper_than(value, JSON_DEPTH_MAX) {
         let words = format!("{what}: the value is nested deeper than {JSON_DEPTH_MAX}");
         return Err(Problem::expression(words));
     }
-    Ok(value)
+    Ok(())
 }
 
 /// The first violation in words.

@@ -11,7 +11,7 @@ use tenure_definition::{Plan, Task, TaskId};
 use super::mover::Mover;
 use super::undo::compensated;
 use crate::instance::{Activity, ExtendedPhase, TryPhase};
-use crate::{FrameId, Instance, secret};
+use crate::{FrameId, Instance, Json, secret};
 
 /// The variables before an instance exists.
 pub(crate) struct StartScope<'a> {
@@ -211,7 +211,7 @@ impl Mover<'_> {
     pub(super) fn frame_vars(&self, id: FrameId) -> Vars<'_> {
         let frame = self.frame(id);
         let task = self.plan.task(frame.task);
-        self.vars(frame.parent, frame.branch).input(&frame.input).task(
+        self.vars(frame.parent, frame.branch).input(frame.input()).task(
             task,
             &frame.raw,
             frame.started_at,
@@ -229,7 +229,7 @@ impl Mover<'_> {
             if let Activity::Extended { phase, .. } = &frame.activity {
                 let output = match phase {
                     ExtendedPhase::Before => None,
-                    ExtendedPhase::After { output, .. } => Some(output),
+                    ExtendedPhase::After { output, .. } => Some(&**output),
                 };
                 let task = self.plan.task(frame.task);
                 let (raw, started_at) = (&frame.raw, frame.started_at);
@@ -242,7 +242,7 @@ impl Mover<'_> {
 
     /// `$context` as seen at a place: of the innermost fork branch or function, else of the
     /// instance.
-    pub(super) fn context(&self, parent: Option<FrameId>, branch: u32) -> &Value {
+    pub(super) fn context(&self, parent: Option<FrameId>, branch: u32) -> &Json {
         let (mut parent, mut branch) = (parent, branch as usize);
         while let Some(id) = parent {
             let frame = self.frame(id);
@@ -260,7 +260,7 @@ impl Mover<'_> {
     }
 
     /// Replaces `$context` as seen at a place.
-    pub(super) fn set_context(&mut self, parent: Option<FrameId>, branch: u32, value: Value) {
+    pub(super) fn set_context(&mut self, parent: Option<FrameId>, branch: u32, value: Json) {
         let (mut parent, mut branch) = (parent, branch as usize);
         while let Some(id) = parent {
             let frame = self.frame_mut(id);

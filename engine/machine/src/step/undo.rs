@@ -12,6 +12,7 @@ use tenure_definition::TaskId;
 use tenure_definition::plan::OnCancel;
 
 use super::mover::{Mover, Work};
+use crate::Json;
 use crate::instance::{Activity, Compensation, Frame, Incident, TryPhase};
 use crate::limit::{
     CALL_DELAY_MAX_MS, COMPENSATION_DELAY_MS, COMPENSATION_RETRIES_MAX, COMPENSATIONS_MAX,
@@ -20,7 +21,7 @@ use crate::{Fact, FrameId, Stale, Status};
 
 impl Mover<'_> {
     /// A task with `metadata.compensate` has completed.
-    pub(super) fn register(&mut self, id: FrameId, output: &Value) -> Result<(), Problem> {
+    pub(super) fn register(&mut self, id: FrameId, output: &Json) -> Result<(), Problem> {
         let frame = self.frame(id);
         let task = self.plan.task(frame.task);
         if task.compensate.is_none() {
@@ -37,7 +38,7 @@ impl Mover<'_> {
             task: task.id,
             position: self.position(task.id, frame.parent),
             tries: self.tries_around(frame.parent),
-            input: frame.input.clone(),
+            input: frame.input().clone(),
             output: output.clone(),
             number,
             resume: None,
@@ -127,8 +128,8 @@ impl Mover<'_> {
             task: last.task,
             parent: None,
             branch: 0,
-            raw: Value::Null,
-            input: Value::Null,
+            raw: Json::default(),
+            input: None,
             started_at: self.at,
             timeout: None,
             late: None,
@@ -189,7 +190,7 @@ impl Mover<'_> {
                 self.end_cancelled(&reason);
             }
             Some(_) | None => {
-                let output = self.frame(id).input.clone();
+                let output = self.frame(id).input().clone();
                 self.push(Work::Finish { frame: id, output, flow: None });
             }
         }
@@ -235,7 +236,7 @@ impl Mover<'_> {
     }
 
     /// A task begins: the next try of the undoing it belongs to begins with it.
-    pub(super) fn mark_resume(&mut self, parent: Option<FrameId>, task: TaskId, raw: &Value) {
+    pub(super) fn mark_resume(&mut self, parent: Option<FrameId>, task: TaskId, raw: &Json) {
         let Some(frame) = parent.and_then(|id| self.instance.frames.get_mut(&id)) else { return };
         if let Activity::Compensating { left, .. } = &mut frame.activity
             && let Some(first) = left.first_mut()

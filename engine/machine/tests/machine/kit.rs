@@ -229,7 +229,7 @@ impl Run {
 
     pub(crate) fn output(&self) -> Value {
         match &self.instance.status {
-            Status::Completed { output, .. } => output.clone(),
+            Status::Completed { output, .. } => output.to_value(),
             other => panic!("not completed: {other:?}"),
         }
     }

@@ -198,7 +198,7 @@ pub(crate) async fn end(engine: &Engine, id: InstanceId) -> Status {
 pub(crate) async fn output(engine: &Engine, id: InstanceId) -> Value {
     let status = end(engine, id).await;
     let Status::Completed { output, .. } = status else { panic!("not completed: {status:?}") };
-    output
+    output.into_value()
 }
 
 /// All entries of the journal as JSON; the sequence has no gap.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tenure_machine::instance::{Compensation, Effect, Frame, Lock};
-use tenure_machine::{FrameId, Identity, Instance, InstanceId, Parent, Status, TimerId};
+use tenure_machine::{FrameId, Identity, Instance, InstanceId, Json, Parent, Status, TimerId};
 use uuid::Uuid;
 
 use crate::port::Stored;
@@ -16,7 +16,7 @@ use crate::port::Stored;
 #[derive(Serialize)]
 struct Written<'a> {
     status: &'a Status,
-    context: &'a Value,
+    context: &'a Json,
     timeout: &'a Option<TimerId>,
     timers: &'a BTreeMap<TimerId, Timestamp>,
     frames: &'a BTreeMap<FrameId, Frame>,
@@ -39,7 +39,7 @@ struct Written<'a> {
 #[derive(Deserialize)]
 struct Read {
     status: Status,
-    context: Value,
+    context: Json,
     timeout: Option<TimerId>,
     timers: BTreeMap<TimerId, Timestamp>,
     frames: BTreeMap<FrameId, Frame>,
@@ -130,7 +130,7 @@ pub(super) struct Row {
 impl Row {
     /// The instance the rows stand for.
     pub(super) fn read(self) -> serde_json::Result<Stored> {
-        let input = serde_json::from_str(&self.input)?;
+        let input: Json = serde_json::from_str(&self.input)?;
         let state: Read = serde_json::from_str(&self.state)?;
         let parent = self
             .parent_id

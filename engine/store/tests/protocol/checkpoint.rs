@@ -72,7 +72,7 @@ async fn two_rows_for_one_instance_are_applied_in_order_or_not_at_all() {
     let instance = world.started("k").await;
     let one = moved(&instance, Status::Live, world.at);
     let mut rival = one.clone();
-    rival.transition.instance.context = serde_json::json!("rival");
+    rival.transition.instance.context = serde_json::json!("rival").into();
     let two = moved(&one.transition.instance, Status::Live, world.at);
     let answers = world.store.checkpoint(world.fence, &[one, rival, two]).await.unwrap();
     assert_eq!(answers, [Committed::Yes, Committed::Fenced, Committed::Yes]);
@@ -91,7 +91,7 @@ async fn a_repeated_checkpoint_is_known_as_our_own_success() {
     assert_eq!(world.count(DEPENDENT_ROWS).await, 5);
     // Another transition to the same revision is not ours.
     let mut other = next.clone();
-    other.transition.instance.context = serde_json::json!("other");
+    other.transition.instance.context = serde_json::json!("other").into();
     assert_eq!(world.commit(other).await, Committed::Fenced);
     // Nor is it our success once we have lost the epoch: the successor answers for it.
     world.meddle("update node_fence set epoch = epoch + 1").await;
@@ -202,7 +202,7 @@ async fn an_ended_instance_leaves_no_timer_wait_or_mail() {
     assert!(world.store.outbox(&all_buckets(), 10).await.unwrap().is_empty());
     assert_eq!(
         world.loaded(instance.id).await.status,
-        Status::Completed { output: serde_json::json!("done"), at: world.at }
+        Status::Completed { output: serde_json::json!("done").into(), at: world.at }
     );
 }
 

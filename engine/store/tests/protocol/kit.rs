@@ -124,8 +124,8 @@ pub(crate) fn pending(key: &str, at: Timestamp) -> NewInstance {
         },
         revision: 0,
         status: Status::Pending,
-        input: json!({ "sku": "A-1", "text": "zero \u{0} byte", "price": 0.1 }),
-        context: Value::Null,
+        input: json!({ "sku": "A-1", "text": "zero \u{0} byte", "price": 0.1 }).into(),
+        context: Value::Null.into(),
         started_at: at,
         timeout: None,
         timers: BTreeMap::new(),
@@ -163,7 +163,7 @@ pub(crate) fn moved(instance: &Instance, status: Status, at: Timestamp) -> Check
 }
 
 pub(crate) fn ended(instance: &Instance, at: Timestamp) -> Checkpoint {
-    let mut next = moved(instance, Status::Completed { output: json!("done"), at }, at);
+    let mut next = moved(instance, Status::Completed { output: json!("done").into(), at }, at);
     next.transition.instance.frames.clear();
     next
 }
@@ -177,8 +177,8 @@ pub(crate) fn push(checkpoint: &mut Checkpoint, activity: Activity) {
         task: TaskId(1),
         parent: None,
         branch: 0,
-        raw: Value::Null,
-        input: json!({ "x": 1 }),
+        raw: Value::Null.into(),
+        input: Some(json!({ "x": 1 }).into()),
         started_at: at,
         timeout: None,
         late: None,
@@ -214,7 +214,7 @@ pub(crate) fn call(checkpoint: &mut Checkpoint, key: Uuid, phase: CallPhase) {
         visit: 1,
         generation: 0,
         key,
-        request: json!({}),
+        request: json!({}).into(),
         intent_at: checkpoint.at,
         send_by: checkpoint.at,
         attempts: 1,
