@@ -206,7 +206,7 @@ pub(super) const HOSTILE: &[&str] = &[
 
 /// What ends by an error of its own, with a part of that. On the same value.
 pub(super) const TOLD: &[(&str, &str)] = &[
-    ("(\"[\" * 100000) | fromjson", "recursion limit exceeded"),
+    ("(\"[\" * 50000) | fromjson", "recursion limit exceeded"),
     ("def f: f; f", "`def` is not allowed"),
     ("halt", "`halt` is not available"),
     ("halt_error", "`halt_error` is not available"),
