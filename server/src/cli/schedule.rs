@@ -100,7 +100,7 @@ fn besides(schedule: &Schedule) -> Vec<String> {
     let on = schedule.on.as_ref().map(|on| {
         let types: Vec<&str> = on
             .filters()
-            .into_iter()
+            .iter()
             .map(|filter| filter.event_type.as_deref().unwrap_or("any event"))
             .collect();
         format!("on: {}", types.join(", "))
