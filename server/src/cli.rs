@@ -23,6 +23,7 @@ mod migrate;
 mod read;
 mod remote;
 mod run;
+mod schedule;
 mod schema;
 mod secrets;
 mod test;
@@ -71,6 +72,9 @@ enum Command {
     Test(test::TestOptions),
     /// Show what `.`, `$input` and `$context` hold at each task of a definition
     Explain(explain::ExplainOptions),
+    /// Say when a definition would fire
+    #[command(subcommand)]
+    Schedule(schedule::ScheduleCommand),
     /// Register, list and show definitions of a running server
     #[command(subcommand)]
     Definition(definition::DefinitionCommand),
@@ -209,6 +213,7 @@ impl Cli {
             | Command::Schema(_)
             | Command::Test(_)
             | Command::Explain(_)
+            | Command::Schedule(_)
             | Command::Definition(_)
             | Command::License(_)
             | Command::Effects(_)
@@ -225,10 +230,11 @@ impl Cli {
             Command::Run(options) => run::run(*options).await,
             Command::Validate(options) => validate::run(&options),
             Command::Fmt(options) => fmt::run(&options),
-            Command::Graph(options) => graph::run(options),
+            Command::Graph(options) => graph::run(&options),
             Command::Schema(options) => schema::run(&options),
             Command::Test(options) => test::run(&options),
             Command::Explain(options) => explain::run(&options),
+            Command::Schedule(command) => schedule::run(&command),
             Command::Definition(command) => definition::run(command).await,
             Command::License(command) => license::run(command).await,
             Command::Effects(options) => effects::run(options).await,

@@ -53,19 +53,29 @@ pub fn is_below(path: &Path, folder: &str) -> bool {
 
 /// A file or folder of the upstream material (`shared/`), which is not part of the repository.
 ///
-/// Found through `TENURE_SHARED`, else in a folder `shared` beside one of our parents. `None` means
-/// that the test has to say what it skips.
+/// Found through `TENURE_SHARED`, else in the nearest folder `shared` beside one of our parents. `None`
+/// means that there is neither, and that the test has to say what it skips.
 ///
 /// # Panics
-/// When `TENURE_SHARED` is set and the file is not there: somebody promised it.
+/// When there is such a folder and the file is not in it: then nothing would be tested by mistake.
 #[must_use]
 pub fn upstream(name: &str) -> Option<PathBuf> {
-    if let Some(shared) = std::env::var_os("TENURE_SHARED") {
-        let path = Path::new(&shared).join(name);
-        assert!(path.exists(), "TENURE_SHARED is set, but {} is missing", path.display());
-        return Some(path);
-    }
-    root().ancestors().map(|folder| folder.join("shared").join(name)).find(|path| path.exists())
+    let given = std::env::var_os("TENURE_SHARED").map(PathBuf::from);
+    upstream_in(given, &root(), name).unwrap_or_else(|missing| {
+        panic!("{} is missing; set TENURE_SHARED to the folder that has it", missing.display())
+    })
+}
+
+/// `Err` is the path that should be there.
+fn upstream_in(
+    given: Option<PathBuf>,
+    root: &Path,
+    name: &str,
+) -> Result<Option<PathBuf>, PathBuf> {
+    let beside = || root.ancestors().map(|folder| folder.join("shared")).find(|it| it.is_dir());
+    let Some(shared) = given.or_else(beside) else { return Ok(None) };
+    let path = shared.join(name);
+    if path.exists() { Ok(Some(path)) } else { Err(path) }
 }
 
 fn from_git() -> Option<Vec<PathBuf>> {
@@ -86,4 +96,25 @@ fn from_disk() -> Vec<PathBuf> {
         .filter_map(Result::ok)
         .filter_map(|entry| entry.path().strip_prefix(root()).ok().map(Path::to_path_buf))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shared_folder_without_the_material_is_no_reason_to_skip() {
+        let here = root();
+        // Our own folders stand for others: `tests` is there, `shared` in it is not.
+        let check = |given: Option<&str>, top: &Path, name: &str, expected| {
+            assert_eq!(upstream_in(given.map(|given| here.join(given)), top, name), expected);
+        };
+        let nowhere = Path::new("/nowhere/at/all");
+        check(Some("tests"), nowhere, "src", Ok(Some(here.join("tests/src"))));
+        check(Some("tests"), nowhere, "no-such", Err(here.join("tests/no-such")));
+        check(Some("no-such"), nowhere, "src", Err(here.join("no-such/src")));
+        if !Path::new("/shared").is_dir() {
+            check(None, nowhere, "src", Ok(None));
+        }
+    }
 }

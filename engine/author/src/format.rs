@@ -7,11 +7,15 @@
 //! the meaning: what it wrote is read again and compared, and a difference is an error of ours
 //! that is told instead of written.
 
+use std::path::Path;
+use std::{fs, io};
+
 use similar::TextDiff;
 use tenure_definition::canonical::canonical;
 use tenure_definition::json::read_json;
 use tenure_definition::{Diagnostics, Source};
 
+pub(crate) mod edit;
 mod order;
 mod print;
 mod tree;
@@ -79,12 +83,42 @@ pub fn format(source: &Source) -> Result<String, Error> {
     Ok(again.text)
 }
 
-/// The change from one text to another as a unified diff; empty when there is none.
+/// The change that formatting makes as a unified diff; empty when there is none.
 #[must_use]
 pub fn diff(name: &str, before: &str, after: &str) -> String {
+    between(before, after, (&format!("{name} (as written)"), &format!("{name} (formatted)")))
+}
+
+/// The change from one text of a file to another as a unified diff.
+pub(crate) fn changes(name: &str, before: &str, after: &str) -> String {
+    between(before, after, (&format!("{name} (before)"), &format!("{name} (after)")))
+}
+
+fn between(before: &str, after: &str, (old, new): (&str, &str)) -> String {
     let diff = TextDiff::from_lines(before, after);
-    let (old, new) = (format!("{name} (as written)"), format!("{name} (formatted)"));
-    diff.unified_diff().context_radius(CONTEXT_LINES).header(&old, &new).to_string()
+    diff.unified_diff().context_radius(CONTEXT_LINES).header(old, new).to_string()
+}
+
+/// Replaces a file as a whole: a crash or a full disk leaves the old text. A link stays a link,
+/// and the file keeps its permissions.
+///
+/// # Errors
+/// When the file is gone or cannot be written; it has its old text then.
+pub fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let named =
+        |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    let target = fs::canonicalize(path).map_err(named)?;
+    let permissions = fs::metadata(&target).map_err(named)?.permissions();
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    let new = target.with_file_name(format!(".{name}.{}.new", std::process::id()));
+    let written = fs::write(&new, text)
+        .and_then(|()| fs::set_permissions(&new, permissions))
+        .and_then(|()| fs::rename(&new, &target));
+    written.map_err(|error| {
+        // What was begun must not stay beside the file; the first error is the one to tell.
+        drop(fs::remove_file(&new));
+        named(error)
+    })
 }
 
 #[cfg(test)]

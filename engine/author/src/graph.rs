@@ -15,6 +15,7 @@ mod escape;
 mod layout;
 mod measure;
 mod mermaid;
+mod outline;
 mod route;
 mod svg;
 mod text;

@@ -5,8 +5,10 @@
 //!
 //! Reading order: `model` (what a file says), `file` and `stub` (from text to model), `names` (what
 //! it names must exist), `stage` (the world of a run), `record` (what happened), then who judges it:
-//! `expect` with `matcher`, `property`, `coverage`. `suite` plays many.
+//! `expect` with `matcher`, `property`, `coverage` with `arc`. `suite` plays many; `update` writes what
+//! happened where something else was expected.
 
+mod arc;
 mod chance;
 mod coverage;
 mod expect;
@@ -25,9 +27,10 @@ mod stage;
 mod story;
 mod stub;
 mod suite;
+mod update;
 mod yaml;
 
-pub use coverage::Coverage;
+pub use coverage::{Coverage, Missing};
 pub use file::read;
 pub use junit::junit;
 pub use matcher::Mismatch;
@@ -36,3 +39,4 @@ pub use play::Cast;
 pub use result::{Failure, Line, Played};
 pub use show::{failure, json, sum, text};
 pub use suite::{FILES_MAX, Settings, Summary, test};
+pub use update::{Update, Written};

@@ -6,8 +6,13 @@
     reason = "the kit of the tests may panic like a test"
 )]
 
+#[path = "scenarios/coverage.rs"]
+mod coverage;
 #[path = "scenarios/honest.rs"]
 mod honest;
+
+#[path = "scenarios/update.rs"]
+mod update;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -41,12 +46,16 @@ fn play(paths: &[&Path], scratch: &Folder) -> Summary {
 }
 
 fn play_seed(paths: &[&Path], scratch: &Folder, seed: Option<u64>) -> Summary {
+    play_as(paths, scratch, seed, false)
+}
+
+fn play_as(paths: &[&Path], scratch: &Folder, seed: Option<u64>, update: bool) -> Summary {
     let registry = |number: usize| {
         let folder = scratch.0.join(format!("license-{number}"));
         tenure_adapters::registry(Plugs { license_dir: Some(folder), ..Plugs::default() })
     };
     let paths = paths.iter().map(|path| path.to_path_buf()).collect();
-    scenario::test(&Settings { paths, filter: None, seed, registry: &registry }).unwrap()
+    scenario::test(&Settings { paths, filter: None, seed, update, registry: &registry }).unwrap()
 }
 
 const HEAD: &str = "document: {dsl: 1.0.3, namespace: test, name: main, version: 1.0.0}\n";
@@ -96,33 +105,72 @@ fn work_of<T>(work: impl FnOnce() -> T) -> Duration {
     used() - before
 }
 
+/// A year of a subscription: usage every day, an invoice every month, reminders before the renewal.
 const YEAR: &str = "
 do:
-  - days:
-      for: {each: day, in: '${ [range(365)] }'}
-      do:
-        - pause: {wait: P1D}
-        - note: {call: mail.delivery:1.0.0@default, with: {message_id: '${ \"m-\\($day)\" }'}}
-";
-const YEAR_SCENARIO: &str = "
-scenario: A year
-calls:
-  - {call: mail.delivery, always: true, done: {status: delivered}}
-expect:
-  status: completed
-  calls: {mail.delivery: 365}
-  times: {end: P365D}
+  - year:
+      fork:
+        branches:
+          - days:
+              for: {each: day, in: '${ [range($workflow.input.days)] }'}
+              do:
+                - pause: {wait: P1D}
+                - usage: {call: mail.delivery:1.0.0@default, with: {message_id: '${ \"m-\\($day)\" }'}}
+                - invoice:
+                    if: $day % 30 == 29
+                    call: zuora.previewOrder:1.0.0@default
+                    with: {sku: premium-self-managed-annual, quantity: 5, start_date: 2026-03-03, country: DE}
+          - renewal:
+              for: {each: wait, in: '${ [$workflow.input.days - 30, 23, 6] }'}
+              do:
+                - until: {wait: '${ {days: $wait} }'}
+                - remind:
+                    call: mail.send:1.0.0@default
+                    with: {template: renewal, to: ada@example.com, data: {wait: '${ $wait }'}}
 ";
 
+fn year(days: usize) -> String {
+    let invoices = days / 30;
+    format!(
+        "scenario: {days} days
+input: {{days: {days}}}
+calls:
+  - {{call: mail.delivery, always: true, done: {{status: delivered}}}}
+  - {{call: zuora.previewOrder, always: true, done: {{total: '${{ .calls[\"mail.delivery\"] | length }}'}}}}
+  - {{call: mail.send, times: 3, done: {{message_id: m-1, suppressed: false}}}}
+expect:
+  status: completed
+  calls: {{mail.delivery: {days}, zuora.previewOrder: {invoices}}}
+  times: {{end: P{days}D, 'mail.send[2]': P{}D}}
+",
+        days - 1
+    )
+}
+
 #[test]
-fn a_year_of_daily_timers_takes_less_than_a_second() {
-    let summary = one("year", YEAR, YEAR_SCENARIO);
-    assert!(summary.passed(), "{}", told(&summary));
+fn a_year_of_renewals_takes_a_moment_and_no_more_a_day_than_a_month() {
+    let played = |days: usize| {
+        let text = year(days);
+        let mut best = Duration::MAX;
+        for _ in 0..3 {
+            let summary = one(&format!("year-{days}"), YEAR, &text);
+            assert!(summary.passed(), "{}", told(&summary));
+            assert_eq!(summary.played[0].covered.as_hours(), i64::try_from(days * 24).unwrap());
+            best = best.min(summary.played[0].took);
+        }
+        best
+    };
+    let (month, year) = (played(36), played(365));
     // Work, not waiting: other processes use the same cores.
-    let took = (0..3).map(|_| work_of(|| one("year-again", YEAR, YEAR_SCENARIO))).min().unwrap();
-    println!("a year of daily timers and calls, with its compilation: {took:?}");
-    assert!(took < Duration::from_secs(1), "{took:?}");
-    assert_eq!(summary.played[0].covered.as_hours(), 365 * 24);
+    let text = self::year(365);
+    let work = (0..3).map(|_| work_of(|| one("year-work", YEAR, &text))).min().unwrap();
+    let ratio = year.as_secs_f64() / month.as_secs_f64() * 36.0 / 365.0;
+    println!(
+        "a year of daily timers, invoices and reminders: {year:?} ({work:?} of processor time with \
+         its compilation); a day of it costs {ratio:.2} times a day of a month"
+    );
+    assert!(work < Duration::from_secs(2), "{work:?}");
+    assert!(ratio < 8.0, "a longer run pays more for each day: {ratio:.2}");
 }
 
 #[test]
@@ -212,6 +260,7 @@ fn what_a_scenario_says_too_much_is_a_failure() {
 fn mistakes_in_a_file_have_their_place() {
     for (text, place, word) in [
         ("scenaro: x\n", ":1:1", "did you mean `scenario`?"),
+        ("document: {name: x}\ndo: []\n", ":1:", "this is a definition, not a scenario"),
         ("scenario: x\ncalls:\n  - {call: a.b}\n", ":3:5", "has one outcome"),
         ("scenario: x\nexpect: {stats: completed}\n", ":2:10", "did you mean `status`?"),
         ("scenario: x\nexpect:\n  output: {a: {$regx: b}}\n", ":3:", "did you mean `$regex`?"),
@@ -227,19 +276,27 @@ fn mistakes_in_a_file_have_their_place() {
     }
 }
 
+/// The arcs nobody went, as `task arc`.
+fn missing(summary: &Summary) -> Vec<String> {
+    let missing = &summary.coverage[0].missing;
+    missing.iter().map(|one| format!("{} {}", one.task, one.arc)).collect()
+}
+
 #[test]
 fn arcs_that_nobody_goes_are_named() {
     let definition = "do:\n  - way:\n      switch:\n        - left: {when: .n == 1, then: end}\n        \
          - right: {then: rest}\n  - rest: {if: '.n > 5', set: {n: 2}}\n  \
          - last: {switch: [{one: {when: .n == 99, then: end}}]}\n";
     let summary = one("arcs", definition, "scenario: x\ninput: {n: 3}\n");
-    let missing = &summary.coverage[0].missing;
-    let missing: Vec<_> = missing.iter().map(|(task, arc)| format!("{task} {arc}")).collect();
+    let missing = missing(&summary);
     let expected =
         ["/do/0/way case left", "/do/1/rest begins", "/do/1/rest if: true", "/do/2/last case one"];
     assert_eq!(missing, expected);
     assert_eq!(summary.coverage[0].total, 10);
     assert_eq!(summary.coverage[0].percent(), 60);
+    let lines: Vec<usize> = summary.coverage[0].missing.iter().map(|one| one.line).collect();
+    assert_eq!(lines, [5, 7, 7, 8]);
+    assert!(told(&summary).contains("workflow.yaml:5: never /do/0/way case left"));
 }
 
 const AROUND: &str = "
@@ -274,8 +331,7 @@ expect: {status: completed, tasks: {run: [mend, back]}}
 ";
     let summary = one("around", AROUND, text);
     assert!(summary.passed(), "{}", told(&summary));
-    let missing = &summary.coverage[0].missing;
-    let missing: Vec<_> = missing.iter().map(|(task, arc)| format!("{task} {arc}")).collect();
+    let missing = missing(&summary);
     assert_eq!(missing, ["/do/1/guarded went well", "/do/2/hear no turn", "/do/2/hear many turns"]);
 }
 

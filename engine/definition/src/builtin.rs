@@ -13,6 +13,9 @@ pub const HUMAN_TASK: &str = "human.task";
 
 /// Type of the event that says that a person is asked.
 pub const HUMAN_TASK_OPENED: &str = "io.tenure.human-task.opened";
+/// Type of the event that says that a person is no longer asked: the task was cancelled, nobody
+/// decided in time, or another branch was faster.
+pub const HUMAN_TASK_WITHDRAWN: &str = "io.tenure.human-task.withdrawn";
 /// Type of the event that brings the decision.
 pub const HUMAN_TASK_COMPLETED: &str = "io.tenure.human-task.completed";
 

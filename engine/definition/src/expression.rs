@@ -24,6 +24,7 @@ mod fence;
 mod function;
 mod item;
 pub mod mark;
+mod meter;
 mod outputs;
 mod prelude;
 mod program;
@@ -129,7 +130,6 @@ impl Expression {
             let value = scope.get(name).ok_or_else(|| format!("${name} has no value here"))?;
             variables.push(item::Item(value::read(&value)?));
         }
-        item::begin();
         let fuel = fence::Fuel::full(self.turn);
         let data = fence::Data::new(&self.program.lut, &fuel);
         let context = Ctx::<fence::Fenced>::new(data, Vars::new(variables));
@@ -137,6 +137,10 @@ impl Expression {
         match outputs.next() {
             None => Ok(Value::Null),
             Some(Ok(output)) => {
+                // A `try` can have caught what an operator said of it.
+                if let Some(limit) = meter::met() {
+                    return Err(limit.to_string());
+                }
                 let mut result = value::write(&output.0)?;
                 let variables = self.variables.iter().filter_map(|name| scope.get(name));
                 mark::keep_known(

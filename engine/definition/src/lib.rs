@@ -26,6 +26,7 @@ pub mod template;
 pub mod time;
 pub mod tree;
 pub mod uri;
+pub mod way;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use plan::{Plan, Task, TaskId, TaskKind};

@@ -3,9 +3,12 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tenure_definition::builtin;
 use tenure_definition::expression::Scope;
-use tenure_definition::plan::EventFilter;
+use tenure_definition::plan::{Document, EventFilter};
 
+use crate::instance::event_source;
+use crate::lifecycle;
 use crate::limit::JSON_DEPTH_MAX;
 use crate::outside::is_deeper_than;
 
@@ -65,6 +68,17 @@ impl CloudEvent {
             && filter.with.iter().all(|(name, matcher)| {
                 matcher.fits(&self.attribute(name).unwrap_or(Value::Null), scope)
             })
+    }
+
+    /// Whether the engine itself has published it for an instance of this definition: of its life,
+    /// or of a person it asks. Such an event starts no instance of the same definition, which would
+    /// publish the next one, for ever.
+    #[must_use]
+    pub fn is_told_of(&self, document: &Document) -> bool {
+        let source = event_source(&document.namespace, &document.name);
+        let asks = [builtin::HUMAN_TASK_OPENED, builtin::HUMAN_TASK_WITHDRAWN];
+        lifecycle::is_of(self, &source)
+            || (self.source == source && asks.contains(&self.kind.as_str()))
     }
 
     /// Checks the types of the other attributes, for events that are published: `time` is a

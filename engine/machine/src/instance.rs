@@ -490,8 +490,13 @@ impl Identity {
     /// `source` of the events it publishes.
     #[must_use]
     pub fn event_source(&self) -> String {
-        format!("/{}/{}", self.namespace, self.definition)
+        event_source(&self.namespace, &self.definition)
     }
+}
+
+/// `source` of the events that instances of a definition publish.
+pub(crate) fn event_source(namespace: &str, definition: &str) -> String {
+    format!("/{namespace}/{definition}")
 }
 
 impl Instance {

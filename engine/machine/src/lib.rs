@@ -34,4 +34,6 @@ pub use instance::{Identity, Instance, Parent, Status};
 pub use json::Json;
 pub use step::lock::{AwaitedLock, awaited_locks};
 pub use step::step;
-pub use transition::{ChildStart, Command, Entry, Fact, Intent, Stale, Step, Transition, Wait};
+pub use transition::{
+    ChildStart, Command, Entry, Fact, Intent, Purpose, Stale, Step, Transition, Wait,
+};

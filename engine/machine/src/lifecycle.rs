@@ -18,6 +18,15 @@ use crate::{CloudEvent, Entry, Fact, Instance, key};
 /// What all their types begin with; the renamed specification has kept it.
 const PREFIX: &str = "io.serverlessworkflow";
 
+/// Whether an event tells of the life of an instance that publishes under this source: of the same
+/// definition, in any version.
+pub(crate) fn is_of(event: &CloudEvent, source: &str) -> bool {
+    let told = event.kind.strip_prefix(PREFIX);
+    let is_lifecycle =
+        told.is_some_and(|told| told.starts_with(".workflow.") || told.starts_with(".task."));
+    is_lifecycle && event.source == source
+}
+
 /// What the journal does not say by itself.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Signal {

@@ -27,7 +27,7 @@ use crate::instance::{Activity, CallPhase, TryPhase};
 use crate::limit::ABANDONED_MAX;
 use crate::outside::harmless;
 use crate::{
-    ChildResult, Event, Fact, FrameId, Instance, InstanceId, Stale, Status, Step, TimerId,
+    ChildResult, Event, Fact, FrameId, Instance, InstanceId, Purpose, Stale, Status, Step, TimerId,
 };
 use mover::{Mover, Work};
 
@@ -118,7 +118,7 @@ impl Mover<'_> {
         let Some((frame, purpose)) = self.purpose(timer) else {
             if self.instance.timeout == Some(timer) {
                 self.forget_timer(timer);
-                self.note(None, Fact::TimerFired);
+                self.note(None, Fact::TimerFired { purpose: Purpose::Timeout });
                 let mut error = Problem::timeout("the workflow took longer than its timeout");
                 error.instance = Some("/".to_owned());
                 self.end_faulted(error);
@@ -134,23 +134,23 @@ impl Mover<'_> {
         };
         self.forget_timer(timer);
         let task = self.frame(frame).task;
-        self.note(Some(task), Fact::TimerFired);
+        self.note(Some(task), Fact::TimerFired { purpose });
         match purpose {
-            Purpose::TaskTimeout => {
+            Purpose::Timeout => {
                 let name = &self.plan.task(task).name;
                 let error =
                     Problem::timeout(format!("the task {name} took longer than its timeout"));
                 self.fail_frame(frame, error);
             }
-            Purpose::WaitOver => {
+            Purpose::Wait => {
                 let output = self.frame(frame).input().clone();
                 self.push(Work::Finish { frame, output, flow: None });
             }
-            Purpose::AttemptTimeout => self.attempt_timed_out(frame),
-            Purpose::RetryTry => self.retry_body(frame),
-            Purpose::ResendCall => self.resend(frame),
+            Purpose::Attempt => self.attempt_timed_out(frame),
+            Purpose::Retry => self.retry_body(frame),
+            Purpose::Resend => self.resend(frame),
             Purpose::Settled => self.settled(frame),
-            Purpose::Overdue => self.overdue(frame),
+            Purpose::Overdue => self.overdue(frame, due),
             Purpose::Late => {
                 self.frame_mut(frame).late = None;
                 self.note(Some(task), Fact::Late);
@@ -164,25 +164,25 @@ impl Mover<'_> {
     fn purpose(&self, timer: TimerId) -> Option<(FrameId, Purpose)> {
         self.instance.frames.iter().find_map(|(id, frame)| {
             if frame.timeout == Some(timer) {
-                return Some((*id, Purpose::TaskTimeout));
+                return Some((*id, Purpose::Timeout));
             }
             if frame.late == Some(timer) {
                 return Some((*id, Purpose::Late));
             }
             let purpose = match &frame.activity {
-                Activity::Wait { timer: own } if *own == timer => Purpose::WaitOver,
+                Activity::Wait { timer: own } if *own == timer => Purpose::Wait,
                 Activity::Try { phase: TryPhase::Body { timer: Some(own) }, .. }
                     if *own == timer =>
                 {
-                    Purpose::AttemptTimeout
+                    Purpose::Attempt
                 }
                 Activity::Try { phase: TryPhase::Delay { timer: own, .. }, .. }
                     if *own == timer =>
                 {
-                    Purpose::RetryTry
+                    Purpose::Retry
                 }
                 Activity::Call { phase: CallPhase::Delay { timer: own }, .. } if *own == timer => {
-                    Purpose::ResendCall
+                    Purpose::Resend
                 }
                 Activity::Call { phase: CallPhase::Settling { timer: own }, .. }
                     if *own == timer =>
@@ -236,18 +236,4 @@ impl Mover<'_> {
         }
         Ok(())
     }
-}
-
-/// What a timer is for.
-#[derive(Debug, Clone, Copy)]
-enum Purpose {
-    TaskTimeout,
-    WaitOver,
-    AttemptTimeout,
-    RetryTry,
-    ResendCall,
-    Settled,
-    Overdue,
-    Late,
-    Undo,
 }

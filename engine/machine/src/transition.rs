@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tenure_adapter::{Lookup, Origin, Outcome, Problem};
+use tenure_definition::TaskId;
 use uuid::Uuid;
 
 use crate::instance::{HeldLock, Instance};
@@ -179,9 +180,38 @@ pub struct Entry {
     /// JSON pointer of the task it is about; `None` for the instance as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<String>,
+    /// Which task of the plan that is, while the step is at hand: the tasks of functions and
+    /// extensions stand at several places under one pointer. It is not stored.
+    #[serde(skip)]
+    pub place: Option<TaskId>,
     /// What happened.
     #[serde(flatten)]
     pub fact: Fact,
+}
+
+/// What a timer is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// A `wait` is over.
+    #[default]
+    Wait,
+    /// `timeout`.
+    Timeout,
+    /// `retry.limit.attempt.duration`.
+    Attempt,
+    /// The body of a `try` runs again.
+    Retry,
+    /// A call is made again.
+    Resend,
+    /// The vendor can no longer be acting on a call of unknown outcome.
+    Settled,
+    /// A person has not decided until `due`.
+    Overdue,
+    /// `expect`.
+    Late,
+    /// An undoing is tried again.
+    Undo,
 }
 
 /// What can happen.
@@ -286,7 +316,11 @@ pub enum Fact {
         due: Timestamp,
     },
     /// A timer fired.
-    TimerFired,
+    TimerFired {
+        /// What it was for.
+        #[serde(default)]
+        purpose: Purpose,
+    },
     /// A wait was opened.
     WaitOpened {
         /// The event type waited for.
@@ -298,6 +332,9 @@ pub enum Fact {
     EventConsumed {
         /// The event.
         event: CloudEvent,
+        /// Which filter of a `listen` took it: the number among those of `to`, then those of `until`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        filter: Option<usize>,
     },
     /// An event was published.
     EventEmitted {

@@ -1,9 +1,10 @@
 //! One definition to its end in memory: the same machine and the same adapters, no database.
 //!
 //! `world` holds the instances and everything that is about to happen to them; this file decides
-//! what happens next, and when.
+//! what happens next, and when. `rehearsal` plays schedules.
 
 pub mod director;
+pub mod rehearsal;
 mod world;
 
 use std::collections::BTreeMap;
@@ -77,6 +78,23 @@ pub enum Status {
     Rejected,
     /// Nothing more can happen, and it still waits.
     Waiting,
+    /// Nothing more can happen before an operator comes: a server keeps the instance as it is.
+    Incident,
+}
+
+/// What an operator of a server would see.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Trouble {
+    /// Name of the definition: the run's own, or that of a child.
+    pub definition: String,
+    /// Pointer of the task.
+    pub task: String,
+    /// Equal causes have equal fingerprints.
+    pub fingerprint: String,
+    /// What happened, for people.
+    pub detail: String,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// What a local run gives.
@@ -86,8 +104,10 @@ pub struct Report {
     pub status: Status,
     /// Its output, `null` unless completed.
     pub output: Value,
-    /// Its error.
+    /// Its error; of a run that needs an operator, the first of what is in the way.
     pub error: Option<Problem>,
+    /// What an operator would have to resolve.
+    pub incidents: Vec<Trouble>,
     /// `$context` at the end.
     pub context: Value,
     /// The business's name for the run; empty when it never began.
@@ -106,6 +126,19 @@ pub struct Report {
     pub finished_at: Timestamp,
     /// How the clock in use read beside the system's.
     pub readings: Readings,
+}
+
+impl Trouble {
+    /// As the error of a run that ends with it.
+    fn problem(&self) -> Problem {
+        let words = format!("{}: {}", self.fingerprint, self.detail);
+        let mut problem = match self.fingerprint.split_once(':') {
+            Some(("config", _)) => Problem::configuration(words),
+            Some(_) | None => Problem::runtime(words),
+        };
+        problem.instance = Some(self.task.clone());
+        problem
+    }
 }
 
 /// Stack of the thread that calls [`play`].
@@ -425,12 +458,15 @@ impl Driver<'_> {
         let finished_at = self.clock.now();
         // Whoever has ended has ended, whatever a child that nobody waits for came to.
         let is_over = self.world.root().is_terminal();
-        let stopped = stopped.or_else(|| self.world.incident().filter(|_| !is_over));
+        let incidents = if is_over { Vec::new() } else { self.world.incidents() };
         let waiting = self.world.waiting();
         let (root, told) = self.world.into_end();
         let Instance { status, context, identity, .. } = root;
         let (status, output, error) = match (stopped, status) {
             (Some(problem), _) => (Status::Faulted, Value::Null, Some(problem)),
+            (None, _) if !incidents.is_empty() => {
+                (Status::Incident, Value::Null, incidents.first().map(Trouble::problem))
+            }
             (None, tenure_machine::Status::Pending | tenure_machine::Status::Live) => {
                 (Status::Waiting, Value::Null, None)
             }
@@ -448,6 +484,7 @@ impl Driver<'_> {
             status,
             output,
             error,
+            incidents,
             context: context.into_value(),
             business_key: identity.business_key,
             waiting,
@@ -489,6 +526,7 @@ impl Report {
             status,
             output: Value::Null,
             error,
+            incidents: Vec::new(),
             context: Value::Null,
             business_key: String::new(),
             waiting: Vec::new(),

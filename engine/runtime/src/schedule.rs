@@ -26,8 +26,7 @@ use crate::ground::{Ground, patiently, rung};
 use crate::launch::{cancel, launch};
 use crate::stepper::Undone;
 use crate::trigger;
-pub(crate) use turn::{InForce, in_force};
-use turn::{Turn, turn};
+pub(crate) use turn::{InForce, Meeting, Turn, in_force, meet, turn};
 
 /// Firings of one definition in one scan; the others come with the next.
 const FIRINGS_MAX: usize = 64;
@@ -151,22 +150,21 @@ async fn fire(
 ) -> Result<(), Error> {
     let definition = &schedule.plan.document.name;
     let overlap = schedule.plan.schedule.as_ref().map_or(Overlap::Allow, |s| s.policy.overlap);
-    if overlap != Overlap::Allow && lives(ground, firings.instance).await? {
-        match overlap {
-            Overlap::Allow => {}
-            Overlap::Skip => {
-                tracing::info!(definition, at = %nominal.at, "a firing was skipped: the last still runs");
-                return Ok(());
-            }
-            Overlap::BufferOne => {
-                firings.buffered = Some(nominal);
-                return Ok(());
-            }
-            Overlap::CancelPrevious => {
-                if let Some(previous) = firings.instance {
-                    let reason = format!("the schedule fired again at {}", nominal.at);
-                    cancel(ground, previous, &reason).await?;
-                }
+    let lives = overlap != Overlap::Allow && lives(ground, firings.instance).await?;
+    match meet(overlap, lives) {
+        Meeting::Start => {}
+        Meeting::Skip => {
+            tracing::info!(definition, at = %nominal.at, "a firing was skipped: the last still runs");
+            return Ok(());
+        }
+        Meeting::Buffer => {
+            firings.buffered = Some(nominal);
+            return Ok(());
+        }
+        Meeting::CancelPrevious => {
+            if let Some(previous) = firings.instance {
+                let reason = format!("the schedule fired again at {}", nominal.at);
+                cancel(ground, previous, &reason).await?;
             }
         }
     }
@@ -282,6 +280,7 @@ pub(crate) async fn heard(
     schedules.retain(|schedule| {
         schedule.plan.document.namespace == incoming.namespace
             && schedule.may_hear(&incoming.event.kind)
+            && !incoming.event.is_told_of(&schedule.plan.document)
     });
     if schedules.is_empty() {
         return Ok(schedules);

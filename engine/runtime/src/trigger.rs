@@ -26,12 +26,14 @@ pub(crate) fn input(
     if triggers.is_empty() {
         return Ok(Some(given));
     }
+    let triggers: Vec<CloudEvent> =
+        triggers.iter().filter(|event| !event.is_told_of(&plan.document)).cloned().collect();
     let Some(schedule) = plan.schedule.as_ref().filter(|schedule| schedule.on.is_some()) else {
         return Err(Problem::configuration(
             "trigger events were given, but the definition has no schedule.on",
         ));
     };
-    Ok(chosen(schedule, triggers).map(|events| read(schedule, events)))
+    Ok(chosen(schedule, &triggers).map(|events| read(schedule, events)))
 }
 
 /// What `schedule.read` keeps of the events that start a run.

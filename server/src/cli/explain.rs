@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 use tenure_author::explain::explain;
+use tenure_definition::tree::did_you_mean;
 
 use super::{Output, read};
 use crate::exit::{Exit, Stop};
@@ -16,7 +17,10 @@ use crate::term::{self, Format};
 #[command(after_help = "Examples:
   tenure explain workflows/eula/workflow.yaml
   tenure explain workflows/eula/workflow.yaml --task decide
-  tenure explain -o json f.yaml | jq '.tasks[] | {name, context}'")]
+  tenure explain -o json f.yaml | jq '.tasks[] | {name, context}'
+
+Exit code 0 when it was explained, 3 when the file or the task is missing, 5 when the definition
+does not register.")]
 pub(super) struct ExplainOptions {
     /// Definition
     #[arg(value_name = "FILE")]
@@ -43,7 +47,9 @@ pub(super) fn run(options: &ExplainOptions) -> anyhow::Result<Exit> {
     let explained = explain(&plan, &facts, options.task.as_deref());
     if explained.tasks.is_empty() {
         let task = options.task.as_deref().unwrap_or_default();
-        let message = format!("there is no task `{task}`: give its name or its JSON pointer");
+        let names = plan.tasks.iter().map(|known| known.name.as_str());
+        let near = did_you_mean(task, names).map(|near| format!("; {near}")).unwrap_or_default();
+        let message = format!("there is no task `{task}`: give its name or its JSON pointer{near}");
         return Err(Stop::new(Exit::NotFound, message).into());
     }
     match options.output.output {

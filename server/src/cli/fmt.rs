@@ -53,8 +53,10 @@ pub(super) fn run(options: &FmtOptions) -> anyhow::Result<Exit> {
                 failed = failed.or(Some(Exit::Invalid));
                 if let Error::Unreadable(diagnostics) = &error {
                     term::talk(diagnostics.render(term::has_color()).trim_end());
+                    term::talk(&format!("{}: left as it is", source.name));
+                } else {
+                    term::talk(&format!("{}: {error}", source.name));
                 }
-                term::talk(&format!("{}: {error}", source.name));
                 continue;
             }
         };
@@ -72,7 +74,7 @@ pub(super) fn run(options: &FmtOptions) -> anyhow::Result<Exit> {
         if is_stdin {
             term::data(&formatted)?;
         } else if differs {
-            match write(path, &formatted) {
+            match format::replace(path, &formatted).map_err(Into::into) {
                 Ok(()) => term::talk(&format!("{}: formatted", source.name)),
                 Err(error) => failed = failed.or(Some(super::report(&error))),
             }
@@ -91,25 +93,6 @@ fn stdin() -> anyhow::Result<Source> {
         return Err(Stop::new(Exit::Invalid, format!("stdin is longer than {limit} bytes")).into());
     }
     Ok(Source { name: "<stdin>".to_owned(), text })
-}
-
-/// Replaces a file as a whole: a crash or a full disk leaves the old text. A link stays a link,
-/// and the file keeps its permissions.
-fn write(path: &Path, text: &str) -> anyhow::Result<()> {
-    let shown = path.display();
-    let target = std::fs::canonicalize(path).with_context(|| format!("{shown} is gone"))?;
-    let permissions = std::fs::metadata(&target)?.permissions();
-    let name = target.file_name().unwrap_or_default().to_string_lossy();
-    let new = target.with_file_name(format!(".{name}.{}.new", std::process::id()));
-    let written = std::fs::write(&new, text)
-        .and_then(|()| std::fs::set_permissions(&new, permissions))
-        .and_then(|()| std::fs::rename(&new, &target));
-    if let Err(error) = written {
-        // What was begun must not stay beside the file; the first error is the one to tell.
-        drop(std::fs::remove_file(&new));
-        return Err(error).with_context(|| format!("{shown} cannot be written"));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

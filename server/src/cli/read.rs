@@ -12,7 +12,12 @@ use crate::limit;
 /// Reads a text file of at most [`limit::FILE_BYTES_MAX`].
 pub(super) fn file(path: &Path) -> anyhow::Result<String> {
     let shown = path.display();
-    let size = std::fs::metadata(path).map_err(|error| missing(path, &error))?.len();
+    let found = std::fs::metadata(path).map_err(|error| missing(path, &error))?;
+    if found.is_dir() {
+        let message = format!("{shown} is a folder: name a file in it");
+        return Err(Stop::new(Exit::Usage, message).into());
+    }
+    let size = found.len();
     if size > limit::FILE_BYTES_MAX {
         let limit = limit::FILE_BYTES_MAX;
         return Err(
@@ -56,5 +61,7 @@ mod tests {
         assert!(error.starts_with("--input is not valid JSON"), "{error}");
         let error = json("--input", "@/no/such/file").unwrap_err();
         assert_eq!(error.downcast_ref::<Stop>().unwrap().exit, Exit::NotFound);
+        let error = file(&std::env::temp_dir()).unwrap_err();
+        assert!(error.to_string().contains("is a folder"), "{error}");
     }
 }

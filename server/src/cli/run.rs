@@ -13,7 +13,7 @@ use tenure_adapter::{Catalog, Problem};
 use tenure_adapters::{CallRecord, Settings};
 use tenure_definition::{Plan, time};
 use tenure_machine::CloudEvent;
-use tenure_runtime::local::{self, Report, Status};
+use tenure_runtime::local::{self, Report, Status, Trouble};
 
 use super::{Output, read, secrets};
 use crate::exit::{Exit, Stop};
@@ -33,8 +33,8 @@ const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)
   tenure run workflows/purchase-direct/workflow.yaml --with workflows/eula/workflow.yaml \\
       --with workflows/license-emit/workflow.yaml --input @purchase.json --sandbox
 
-Exit codes: 0 completed, 7 ended in failure, 5 rejected, 8 still waiting when nothing more can
-happen.")]
+Exit codes: 0 completed, 7 ended in failure or needs an operator, 5 rejected, 8 still waiting when
+nothing more can happen.")]
 pub(super) struct RunOptions {
     /// The definition
     file: PathBuf,
@@ -103,7 +103,7 @@ pub(super) async fn run(options: RunOptions) -> anyhow::Result<Exit> {
     };
     let exit = match report.status {
         Status::Completed => Exit::Ok,
-        Status::Faulted | Status::Cancelled => Exit::Faulted,
+        Status::Faulted | Status::Cancelled | Status::Incident => Exit::Faulted,
         Status::Rejected => Exit::Invalid,
         Status::Waiting => Exit::Waiting,
     };
@@ -115,6 +115,9 @@ pub(super) async fn run(options: RunOptions) -> anyhow::Result<Exit> {
             "still waiting, and nothing more can happen; the last task that began is {task}"
         ));
     }
+    for trouble in &report.incidents {
+        term::talk(&incident(trouble));
+    }
     let shown = object(&report, &calls);
     match options.output.output {
         // One line for pipes, indented for people; the object is the same.
@@ -122,6 +125,15 @@ pub(super) async fn run(options: RunOptions) -> anyhow::Result<Exit> {
         Some(Format::Text) | None => term::json(&shown)?,
     }
     Ok(exit)
+}
+
+/// An incident as a line for people.
+fn incident(trouble: &Trouble) -> String {
+    let Trouble { definition, task, fingerprint, detail, since } = trouble;
+    format!(
+        "incident: {definition} {task}: {detail}\n  cause {fingerprint}, since {since}; a server \
+         keeps the instance as it is until an operator has resolved it"
+    )
 }
 
 /// The report, or the problem a definition was refused with (its findings are on stderr by then).
@@ -305,6 +317,7 @@ fn object(report: &Report, calls: &[CallRecord]) -> Value {
         "status": report.status,
         "output": report.output,
         "error": error,
+        "incidents": report.incidents,
         "context": report.context,
         "tasks_run": report.tasks_run,
         "tasks_cancelled": report.tasks_cancelled,
@@ -339,6 +352,7 @@ mod tests {
                 "status",
                 "output",
                 "error",
+                "incidents",
                 "context",
                 "tasks_run",
                 "tasks_cancelled",

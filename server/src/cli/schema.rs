@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::{Value, json};
 use tenure_author::schema;
+use tenure_definition::tree::did_you_mean;
 
 use super::Output;
 use crate::exit::{Exit, Stop};
@@ -43,8 +44,12 @@ pub(super) fn run(options: &SchemaOptions) -> anyhow::Result<Exit> {
     let found = schema::functions(catalog, Some(name));
     match found.as_slice() {
         [] => {
-            let hint = "`tenure schema --list` shows all";
-            let message = format!("the catalog has no function `{name}`; {hint}");
+            let names: Vec<&str> = catalog.functions().map(|known| known.name.as_str()).collect();
+            let near = did_you_mean(name, names.iter().copied());
+            let near = near.map(|near| format!("{near} ")).unwrap_or_default();
+            let message = format!(
+                "the catalog has no function `{name}`; {near}`tenure schema --list` shows all"
+            );
             Err(Stop::new(Exit::NotFound, message).into())
         }
         [one] => Ok(term::json(one).map(|()| Exit::Ok)?),

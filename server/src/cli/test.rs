@@ -20,6 +20,7 @@ use crate::term::{self, Format};
   tenure test workflows/eula --filter reminder
   tenure test --junit report.xml --coverage-min 90
   tenure test workflows/eula/scenarios/accepted.yaml --seed 7
+  tenure test workflows/eula --update             then look at the change before you commit it
 
 Exit codes: 0 all as expected, 1 a scenario failed or too little is covered, 3 no scenario was
 found, 5 a scenario file or a definition cannot be read.")]
@@ -33,6 +34,9 @@ pub(super) struct TestOptions {
     /// Play only this order of each exploration
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
+    /// Write what happened into the `expect` of scenarios that expected something else
+    #[arg(long, conflicts_with = "seed")]
+    update: bool,
     /// Write the results as JUnit XML
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
@@ -51,6 +55,7 @@ pub(super) fn run(options: &TestOptions) -> anyhow::Result<Exit> {
         paths: options.paths.clone(),
         filter: options.filter.clone(),
         seed: options.seed,
+        update: options.update,
         registry: &registry,
     };
     let summary = match scenario::test(&settings) {
@@ -117,8 +122,13 @@ mod tests {
     fn what_is_not_covered_or_not_found_has_an_exit_code() {
         let coverage = scenario::Coverage {
             definition: "a/b:1.0.0".to_owned(),
+            file: "b.yaml".to_owned(),
             total: 10,
-            missing: vec![("/do/0/a".to_owned(), "begins".to_owned())],
+            missing: vec![scenario::Missing {
+                line: 3,
+                task: "/do/0/a".to_owned(),
+                arc: "begins".to_owned(),
+            }],
         };
         let played = scenario::Played {
             file: "f".to_owned(),
@@ -134,6 +144,7 @@ mod tests {
         let mut summary = scenario::Summary {
             played: vec![played],
             broken: Vec::new(),
+            updates: Vec::new(),
             coverage: vec![coverage],
             took: Duration::ZERO,
         };
@@ -141,6 +152,7 @@ mod tests {
             paths: Vec::new(),
             filter: None,
             seed: None,
+            update: false,
             junit: None,
             coverage_min: wanted,
             output: Output { output: None },

@@ -51,7 +51,7 @@ fn sentence<'f>(fact: &Fact, function: &dyn Fn(&Uuid) -> &'f str) -> Option<Stri
         | Fact::TaskSkipped
         | Fact::TaskCompleted { .. }
         | Fact::TaskCancelled
-        | Fact::TimerFired
+        | Fact::TimerFired { .. }
         | Fact::LookupIntended { .. }
         | Fact::ContextExported { .. } => return None,
         Fact::InstanceStarted => "begins".to_owned(),
@@ -85,7 +85,7 @@ fn sentence<'f>(fact: &Fact, function: &dyn Fn(&Uuid) -> &'f str) -> Option<Stri
         Fact::WaitOpened { event_type, .. } => {
             format!("waits for {}", event_type.as_deref().unwrap_or("any event"))
         }
-        Fact::EventConsumed { event } => format!("hears {}", event.kind),
+        Fact::EventConsumed { event, .. } => format!("hears {}", event.kind),
         Fact::EventEmitted { event } => format!("publishes {}", event.kind),
         Fact::ChildStarted { definition, .. } => format!("starts {definition}"),
         Fact::ChildEnded { result, .. } => match result {
@@ -169,14 +169,17 @@ mod tests {
 
     #[test]
     fn a_journal_reads_as_a_story() {
-        let entry = |task: &str, fact| Entry { task: Some(task.to_owned()), fact };
+        let entry = |task: &str, fact| Entry { task: Some(task.to_owned()), place: None, fact };
         let outcome = Outcome::Declined {
             class: DeclineClass::Soft,
             code: "51".into(),
             detail: "insufficient funds".into(),
         };
         let rows = vec![
-            (Timestamp::UNIX_EPOCH, vec![Entry { task: None, fact: Fact::InstanceStarted }]),
+            (
+                Timestamp::UNIX_EPOCH,
+                vec![Entry { task: None, place: None, fact: Fact::InstanceStarted }],
+            ),
             (
                 Timestamp::from_second(1).unwrap(),
                 vec![
@@ -192,6 +195,7 @@ mod tests {
                 Timestamp::from_second(2).unwrap(),
                 vec![Entry {
                     task: None,
+                    place: None,
                     fact: Fact::InstanceFaulted { error: Problem::runtime("no") },
                 }],
             ),

@@ -135,7 +135,7 @@ fn each_leaf_says_what_it_waits_for_and_no_request_is_shown() {
 
 #[test]
 fn waits_show_what_they_correlate_by_and_timers_when_they_are_due() {
-    let entry = |fact| Entry { task: Some(String::new()), fact };
+    let entry = |fact| Entry { task: Some(String::new()), place: None, fact };
     let journal = [JournalRow {
         seq: 1,
         at: Timestamp::UNIX_EPOCH,

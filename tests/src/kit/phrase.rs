@@ -132,7 +132,7 @@ impl Phrase {
             "complete" => Fate::Complete(None),
             "complete with output" => Fate::Complete(Some(doc()?)),
             "fault" => Fate::Fault(None),
-            _ => Fate::Fault(Some(doc()?)),
+            _ => Fate::Fault(Some(error_of(doc()?)?)),
         };
         Ok(match &found[1] {
             "the workflow" => Self::Workflow(fate),
@@ -162,6 +162,14 @@ fn quoted(list: &str) -> Result<Vec<String>, String> {
             inner.map(str::to_owned).ok_or_else(|| format!("`{item}` is not in single quotes"))
         })
         .collect()
+}
+
+/// The properties an error must have. Anything else would be met by every error.
+fn error_of(doc: Value) -> Result<Value, String> {
+    if doc.as_object().is_some_and(|fields| !fields.is_empty()) {
+        return Ok(doc);
+    }
+    Err(format!("the doc string must be properties of an error, not {doc}"))
 }
 
 #[cfg(test)]
@@ -245,5 +253,9 @@ mod tests {
         check("the workflow should complete", Some("a: 1"), "takes no doc string");
         check("given the workflow input is:", Some("a: ["), "not YAML");
         check("the workflow output should have properties a", None, "single quotes");
+        for doc in ["runtime", "- type: a", "1", "{}", "null"] {
+            check("the workflow should fault with error:", Some(doc), "properties of an error");
+            check("setRed should fault with error:", Some(doc), "properties of an error");
+        }
     }
 }

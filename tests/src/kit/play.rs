@@ -72,10 +72,18 @@ impl Player for InMemory<'_> {
         let local::Report { status, output, error, .. } = report;
         let end = match (status, error) {
             (local::Status::Completed, _) => End::Completed(output),
-            (local::Status::Faulted | local::Status::Rejected, Some(error)) => End::Faulted(error),
+            (
+                local::Status::Faulted | local::Status::Rejected | local::Status::Incident,
+                Some(error),
+            ) => End::Faulted(error),
             (local::Status::Cancelled, _) => End::Cancelled,
             (local::Status::Waiting, _) => End::Waiting,
-            (status @ (local::Status::Faulted | local::Status::Rejected), None) => {
+            (
+                status @ (local::Status::Faulted
+                | local::Status::Rejected
+                | local::Status::Incident),
+                None,
+            ) => {
                 return Err(anyhow!("{status:?} without an error"));
             }
         };

@@ -51,8 +51,24 @@ pub struct Case {
     /// What `test.scripted` answers, in order.
     #[serde(default)]
     pub calls: Vec<Outcome>,
+    /// Plays its schedule instead of one run.
+    pub rehearse: Option<Rehearse>,
     /// What must come of it.
     pub expect: Expect,
+}
+
+/// How long a schedule is played, from `start_at` on.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rehearse {
+    /// Until when.
+    pub until: jiff::Timestamp,
+    /// Instances started by hand.
+    #[serde(default)]
+    pub starts: Vec<jiff::Timestamp>,
+    /// Times in which no server runs.
+    #[serde(default)]
+    pub outages: Vec<(jiff::Timestamp, jiff::Timestamp)>,
 }
 
 impl Case {
@@ -101,6 +117,9 @@ pub struct Expect {
     pub took: Option<jiff::SignedDuration>,
     /// Inputs that `test.scripted` and `test.echo` were called with, in order.
     pub called: Option<Vec<Value>>,
+    /// What its schedule fires, in order: the instant at which an instance starts, or an object with
+    /// `nominal`, `at`, `fate` and `ended`.
+    pub fires: Option<Vec<Value>>,
     /// The findings it is refused for; then nothing runs.
     pub refused: Option<Vec<Finding>>,
     /// The warnings it is accepted with.
@@ -121,6 +140,8 @@ pub enum Ending {
     Rejected,
     /// It still waits.
     Waiting,
+    /// It needs an operator.
+    Incident,
 }
 
 impl From<Status> for Ending {
@@ -131,6 +152,7 @@ impl From<Status> for Ending {
             Status::Cancelled => Self::Cancelled,
             Status::Rejected => Self::Rejected,
             Status::Waiting => Self::Waiting,
+            Status::Incident => Self::Incident,
         }
     }
 }

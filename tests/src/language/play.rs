@@ -11,6 +11,7 @@ use tenure_adapter::{Adapter, EffectClass, Manifest, Outcome, Registry, Request,
 use tenure_adapters::Settings;
 use tenure_definition::{Diagnostic, Plan, Source, compile};
 use tenure_machine::CloudEvent;
+use tenure_runtime::local::rehearsal::{Firing, Trial, rehearse};
 use tenure_runtime::local::{self, Options, Report};
 
 use super::case::{Case, Happening};
@@ -30,6 +31,8 @@ pub struct Played {
     pub report: Option<Report>,
     /// Inputs of the calls that were made.
     pub called: Vec<Value>,
+    /// What its schedule fired, when it was rehearsed.
+    pub fired: Vec<Firing>,
 }
 
 /// Two functions: one gives back what it gets, one answers what the case says.
@@ -98,25 +101,44 @@ pub async fn play(case: &Case, services: &Services) -> anyhow::Result<Played> {
     let (plan, found) = match compile(&source, registry.catalog()) {
         Ok((plan, warnings)) => (plan, warnings.items),
         Err(found) => {
-            return Ok(Played { found: found.items, text, report: None, called: Vec::new() });
+            return Ok(Played {
+                found: found.items,
+                text,
+                report: None,
+                called: Vec::new(),
+                fired: Vec::new(),
+            });
         }
     };
+    let start = match case.start_at {
+        Some(at) => at,
+        None => Timestamp::from_second(START)?,
+    };
+    let plan = Arc::new(plan);
+    if let Some(asked) = &case.rehearse {
+        let trial = Trial {
+            plan,
+            since: start,
+            until: asked.until,
+            starts: asked.starts.clone(),
+            outages: asked.outages.clone(),
+        };
+        let fired = rehearse(trial, &registry).await;
+        return Ok(Played { found, text, report: None, called: Vec::new(), fired });
+    }
     let options = Options {
-        plan: Arc::new(plan),
+        plan,
         others: case.others.iter().map(|text| child(text, &registry)).collect::<Result<_, _>>()?,
         input: case.input.clone(),
         events: numbered(&case.events)?,
         triggers: numbered(&case.triggers)?.into_iter().map(|(_, event)| event).collect(),
         secrets: case.secrets.clone(),
         virtual_clock: true,
-        start_at: Some(match case.start_at {
-            Some(at) => at,
-            None => Timestamp::from_second(START)?,
-        }),
+        start_at: Some(start),
     };
     let report = local::run(options, &registry).await;
     let called = stub.called.lock().expect(NO_POISON).clone();
-    Ok(Played { found, text, report: Some(report), called })
+    Ok(Played { found, text, report: Some(report), called, fired: Vec::new() })
 }
 
 fn child(text: &str, registry: &Registry) -> anyhow::Result<Arc<Plan>> {

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use tenure_definition::{Diagnostic, Severity};
 use tenure_runtime::local::Report;
+use tenure_runtime::local::rehearsal::Firing;
 
 use super::case::{Case, Ending, Expect, Finding};
 use super::play::Played;
@@ -23,6 +24,7 @@ pub fn verdict(case: &Case, played: &Played) -> Vec<String> {
     }
     match &played.report {
         Some(report) => run(&case.expect, report, &mut wrong),
+        None if case.rehearse.is_some() => fires(&case.expect, &played.fired, &mut wrong),
         None if case.expect.refused.is_none() => wrong.push("it did not run".to_owned()),
         None => {}
     }
@@ -74,6 +76,23 @@ fn run(expect: &Expect, report: &Report, wrong: &mut Vec<String>) {
         if took != found {
             wrong.push(format!("took: expected {took:#}, found {found:#}"));
         }
+    }
+}
+
+/// A text is the instant at which an instance starts, in time and to its own end.
+fn fires(expect: &Expect, fired: &[Firing], wrong: &mut Vec<String>) {
+    let found: Vec<Value> = fired.iter().map(|firing| serde_json::json!(firing)).collect();
+    let expected = expect.fires.as_deref().unwrap_or_default();
+    let fits = |(expected, found): (&Value, &Value)| match expected.as_str() {
+        Some(at) => {
+            let in_time = serde_json::json!({ "nominal": at, "at": at, "fate": "started" });
+            is_within(&in_time, found)
+        }
+        None => is_within(expected, found),
+    };
+    if expected.len() != found.len() || !expected.iter().zip(&found).all(fits) {
+        let shown: Vec<String> = found.iter().map(Value::to_string).collect();
+        wrong.push(format!("fires: expected {expected:?}, found\n    {}", shown.join("\n    ")));
     }
 }
 

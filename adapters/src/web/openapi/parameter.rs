@@ -111,6 +111,7 @@ pub(crate) fn place(
     for name in taken {
         given.remove(name);
     }
+    stays_in_place(operation.path, &placed.path)?;
     if placed.path.contains('{') {
         return Err(configuration(format!(
             "the path {} of the operation `{}` has a part that no parameter fills",
@@ -118,6 +119,21 @@ pub(crate) fn place(
         )));
     }
     Ok(placed)
+}
+
+/// Refuses a path whose parameters make a segment that a URI parser takes away, also where two of
+/// them stand in one segment.
+fn stays_in_place(written: &str, filled: &str) -> Result<(), Outcome> {
+    // A value cannot bring a slash, so the segments stand side by side.
+    for (written, filled) in written.split('/').zip(filled.split('/')) {
+        let plain = filled.to_ascii_lowercase().replace("%2e", ".");
+        if written.contains('{') && matches!(plain.as_str(), "" | "." | "..") {
+            return Err(configuration(format!(
+                "the parameters of `{written}` make `{plain}`, which is no part of a path"
+            )));
+        }
+    }
+    Ok(())
 }
 
 impl Placed {
@@ -274,4 +290,37 @@ fn part(parameter: &Declared<'_>, value: &Value) -> Result<String, Outcome> {
             parameter.name
         ))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each parameter alone was looked at, and two of them in one segment made `..`.
+    #[test]
+    fn parameters_led_out_of_their_path_together() {
+        let check = |written: &str, filled: &str, stays: bool| {
+            assert_eq!(stays_in_place(written, filled).is_ok(), stays, "{written} {filled}");
+        };
+        check("/a/{x}{y}/b", "/a/../b", false);
+        check("/a/.{x}", "/a/..", false);
+        check("/a/%2e{x}", "/a/%2e.", false);
+        check("/a/{x}{y}", "/a/", false);
+        check("/a/{x}/b", "/a/.../b", true);
+        check("/a/{x}", "/a/%252e%252e", true);
+        check("/a/{x}.json", "/a/..json", true);
+        // What the document says is the document's.
+        check("/a/../{x}", "/a/../7", true);
+    }
+
+    #[test]
+    fn a_value_stays_one_segment_whatever_it_is() {
+        let check = |value: &str, expected: &str| assert_eq!(segment(value), expected, "{value}");
+        check("a/../b", "a%2F..%2Fb");
+        check("%2e%2e", "%252e%252e");
+        check("..\\x", "..%5Cx");
+        check("?a#b;c", "%3Fa%23b%3Bc");
+        check("{petId}", "%7BpetId%7D");
+        check("\u{202e}ü", "%E2%80%AE%C3%BC");
+    }
 }

@@ -181,6 +181,8 @@ async fn swagger_2_operations_are_called() {
     let one = json!({ "status": "new" });
     check(pets, "findPetsByStatus", &one, "GET /v2/pet/findByStatus?status=new").await;
     check(pets, "getPetById", &json!({ "petId": 7 }), "GET /v2/pet/7").await;
+    let encoded = json!({ "petId": "%2e%2e" });
+    check(pets, "getPetById", &encoded, "GET /v2/pet/%252e%252e").await;
     let hostile = json!({ "petId": "a/../b?c#d e" });
     check(pets, "getPetById", &hostile, "GET /v2/pet/a%2F..%2Fb%3Fc%23d%20e").await;
     let seen =
@@ -256,6 +258,9 @@ async fn what_does_not_fit_the_document_is_named() {
         ("pets.yaml", "getPetById", json!({ "petId": 1, "x": 1 }), "no parameters x"),
         ("pets.yaml", "getPetById", json!({ "petId": ".." }), "no part of a path"),
         ("pets.yaml", "getPetById", json!({ "petId": "" }), "no part of a path"),
+        ("pets.yaml", "getPetById", json!({ "petId": "." }), "no part of a path"),
+        ("pets.yaml", "getPetById", json!({ "petId": [".."] }), "no part of a path"),
+        ("pets.yaml", "getPetById", json!({ "petId": [] }), "no part of a path"),
         ("pets.yaml", "getPetById", json!({ "petId": [[1]] }), "nested too deeply"),
         ("pets.yaml", "addPet", json!({ "pet": {}, "x": 1 }), "no parameters x"),
         ("pets.yaml", "xmlOnly", json!({ "pet": {} }), "application/xml"),

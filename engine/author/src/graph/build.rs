@@ -2,6 +2,7 @@
 
 use tenure_definition::Plan;
 use tenure_definition::plan::{Flow, Task, TaskId, TaskKind};
+use tenure_definition::way::{Part, Reason, Way};
 
 use super::{Arc, ArcKind, Graph, Node, NodeKind, Section, detail};
 
@@ -51,7 +52,7 @@ fn index(id: TaskId) -> usize {
 }
 
 fn task_node(task: &Task) -> Node {
-    let kind = shape(task).kind;
+    let kind = kind(task);
     Node {
         kind,
         name: task.name.clone(),
@@ -63,58 +64,40 @@ fn task_node(task: &Task) -> Node {
     }
 }
 
-/// What the drawing needs to know of a kind of task.
-struct Shape<'p> {
-    kind: NodeKind,
-    blocks: Vec<(Section, &'p [TaskId])>,
+/// The blocks of a task, by the section they are drawn in.
+fn blocks(task: &Task) -> impl Iterator<Item = (Section, &[TaskId])> {
+    task.blocks().into_iter().map(|(part, block)| {
+        let section = match part {
+            Part::Before(at) => Section::Before(at),
+            Part::Body | Part::Turn => Section::Body,
+            Part::Branches => Section::Branch,
+            Part::Handler => Section::Handler,
+            Part::After(at) => Section::After(at),
+            Part::Undo => Section::Undo,
+        };
+        (section, block)
+    })
 }
 
-/// All blocks that belong to a task: its own, those of the extensions around it, and what undoes
-/// it.
-fn blocks(task: &Task) -> Vec<(Section, &[TaskId])> {
-    let mut blocks = shape(task).blocks;
-    for (at, extension) in task.extensions.iter().enumerate() {
-        blocks.push((Section::Before(at), &extension.before));
-        blocks.push((Section::After(at), &extension.after));
-    }
-    blocks.extend(task.compensate.as_deref().map(|undo| (Section::Undo, undo)));
-    blocks.retain(|(_, block)| !block.is_empty());
-    blocks
-}
-
-/// The one place that knows every kind of task.
-fn shape(task: &Task) -> Shape<'_> {
-    let leaf = |kind| Shape { kind, blocks: Vec::new() };
+/// How a task is drawn.
+fn kind(task: &Task) -> NodeKind {
     match &task.kind {
-        TaskKind::Call(_) | TaskKind::Compensate | TaskKind::Rethrow | TaskKind::Human(_) => {
-            leaf(NodeKind::Call)
-        }
-        TaskKind::Function(function) => {
-            Shape { kind: NodeKind::Call, blocks: vec![(Section::Body, &function.body)] }
-        }
-        TaskKind::Do(block) => Shape { kind: NodeKind::Do, blocks: vec![(Section::Body, block)] },
-        TaskKind::Emit(_) => leaf(NodeKind::Emit),
-        TaskKind::For(looped) => {
-            Shape { kind: NodeKind::For, blocks: vec![(Section::Body, &looped.body)] }
-        }
-        TaskKind::Fork(fork) => {
-            Shape { kind: NodeKind::Fork, blocks: vec![(Section::Branch, &fork.branches)] }
-        }
-        TaskKind::Listen(listen) => Shape {
-            kind: NodeKind::Listen,
-            blocks: listen.foreach.iter().map(|each| (Section::Body, &*each.body)).collect(),
-        },
-        TaskKind::Raise(_) => leaf(NodeKind::Raise),
-        TaskKind::Run(_) => leaf(NodeKind::Run),
-        TaskKind::Set(_) => leaf(NodeKind::Set),
-        TaskKind::Switch(_) => leaf(NodeKind::Switch),
-        TaskKind::Try(tried) => Shape {
-            kind: NodeKind::Try,
-            blocks: std::iter::once((Section::Body, tried.body.as_slice()))
-                .chain(tried.handler.as_deref().map(|handler| (Section::Handler, handler)))
-                .collect(),
-        },
-        TaskKind::Wait(_) => leaf(NodeKind::Wait),
+        TaskKind::Call(_)
+        | TaskKind::Compensate
+        | TaskKind::Rethrow
+        | TaskKind::Human(_)
+        | TaskKind::Function(_) => NodeKind::Call,
+        TaskKind::Do(_) => NodeKind::Do,
+        TaskKind::Emit(_) => NodeKind::Emit,
+        TaskKind::For(_) => NodeKind::For,
+        TaskKind::Fork(_) => NodeKind::Fork,
+        TaskKind::Listen(_) => NodeKind::Listen,
+        TaskKind::Raise(_) => NodeKind::Raise,
+        TaskKind::Run(_) => NodeKind::Run,
+        TaskKind::Set(_) => NodeKind::Set,
+        TaskKind::Switch(_) => NodeKind::Switch,
+        TaskKind::Try(_) => NodeKind::Try,
+        TaskKind::Wait(_) => NodeKind::Wait,
     }
 }
 
@@ -194,7 +177,7 @@ impl Builder<'_> {
 
     fn body_entry(&mut self, task: &Task, first: TaskId) {
         let (at, to) = (index(task.id), index(first));
-        match shape(task).kind {
+        match kind(task) {
             NodeKind::For => {
                 self.arc(at, to, ArcKind::Loop, &detail::turn(&task.definition));
             }
@@ -271,48 +254,22 @@ impl Builder<'_> {
     }
 }
 
-/// The ways out of a task, in the order in which they are tried.
+/// The ways out of a task, as they are drawn.
 fn ways_out(task: &Task) -> Vec<Out> {
-    let then = |kind, label: &str| {
-        let kind = if kind == ArcKind::Next && matches!(task.then, Flow::Task(_)) {
-            ArcKind::Then
-        } else {
-            kind
-        };
-        Out { flow: task.then, kind, label: label.to_owned() }
-    };
-    match &task.kind {
-        TaskKind::Switch(cases) => {
-            let mut outs: Vec<Out> = cases
-                .iter()
-                .map(|case| Out { flow: case.then, kind: ArcKind::Case, label: case.name.clone() })
-                .collect();
-            let always = cases.iter().any(|case| case.when.is_none());
-            if !always || task.condition.is_some() {
-                outs.push(then(ArcKind::Case, if always { "skipped" } else { "else" }));
+    let out = |way: Way<'_>| {
+        let (kind, label) = match way.reason {
+            Reason::Over if matches!(way.flow, Flow::Task(_)) => (ArcKind::Then, ""),
+            Reason::Over => (ArcKind::Next, ""),
+            Reason::Case(name) => (ArcKind::Case, name),
+            Reason::NoCase => (ArcKind::Case, "else"),
+            Reason::Skipped if matches!(task.kind, TaskKind::Switch(_)) => {
+                (ArcKind::Case, "skipped")
             }
-            outs
-        }
-        TaskKind::Raise(_) | TaskKind::Rethrow if task.condition.is_none() => Vec::new(),
-        TaskKind::Raise(_) | TaskKind::Rethrow => vec![then(ArcKind::Next, "skipped")],
-        TaskKind::Try(tried) => std::iter::once(then(ArcKind::Next, ""))
-            .chain(tried.then.map(|flow| Out {
-                flow,
-                kind: ArcKind::Catch,
-                label: "caught".to_owned(),
-            }))
-            .collect(),
-        TaskKind::Call(_)
-        | TaskKind::Function(_)
-        | TaskKind::Compensate
-        | TaskKind::Human(_)
-        | TaskKind::Do(_)
-        | TaskKind::Emit(_)
-        | TaskKind::For(_)
-        | TaskKind::Fork(_)
-        | TaskKind::Listen(_)
-        | TaskKind::Run(_)
-        | TaskKind::Set(_)
-        | TaskKind::Wait(_) => vec![then(ArcKind::Next, "")],
-    }
+            Reason::Skipped if matches!(way.flow, Flow::Task(_)) => (ArcKind::Then, "skipped"),
+            Reason::Skipped => (ArcKind::Next, "skipped"),
+            Reason::Caught => (ArcKind::Catch, "caught"),
+        };
+        Out { flow: way.flow, kind, label: label.to_owned() }
+    };
+    task.ways().into_iter().map(out).collect()
 }

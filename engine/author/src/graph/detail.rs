@@ -113,10 +113,35 @@ fn strategy(to: &Value) -> String {
             if types.is_empty() {
                 return "any event".to_owned();
             }
+            let types = without_beginning(&types);
             return format!("{word} of {}", names(types.iter().map(String::as_str)));
         }
     }
     String::new()
+}
+
+/// Names of several events without the dotted beginning that they share, which would leave no room
+/// for what tells them apart.
+fn without_beginning(types: &[String]) -> Vec<String> {
+    let parts = |name: &str| name.split('.').map(str::to_owned).collect::<Vec<_>>();
+    let Some((first, others)) = types.split_first().filter(|(_, others)| !others.is_empty()) else {
+        return types.to_vec();
+    };
+    let mut shared = parts(first);
+    // The last part stays, whatever it is.
+    shared.pop();
+    for other in others {
+        let other = parts(other);
+        let own = other.len().saturating_sub(1);
+        let same = shared.iter().zip(other.iter().take(own)).take_while(|(one, two)| one == two);
+        let same = same.count();
+        shared.truncate(same);
+    }
+    if shared.is_empty() {
+        return types.to_vec();
+    }
+    let short = |name: &String| format!("…{}", parts(name).split_off(shared.len()).join("."));
+    types.iter().map(short).collect()
 }
 
 fn duration(value: &Value) -> String {
@@ -164,6 +189,10 @@ mod tests {
         let any =
             json!({"listen": {"to": {"any": [{"with": {"type": "x"}}, {"with": {"type": "y"}}]}}});
         check(NodeKind::Listen, any, "any of x, y");
+        let long = json!({"listen": {"to": {"all": [{"with": {"type": "com.a.paid.v1"}}, {"with": {"type": "com.a.sent.v1"}}]}}});
+        check(NodeKind::Listen, long, "all of …paid.v1, …sent.v1");
+        let same = json!({"listen": {"to": {"any": [{"with": {"type": "a.b"}}, {"with": {"type": "a.b"}}]}}});
+        check(NodeKind::Listen, same, "any of …b, …b");
         check(NodeKind::Listen, json!({"listen": {"to": {"any": []}}}), "any event");
         check(NodeKind::Call, json!("refund"), "refund");
         let run = json!({"run": {"workflow": {"name": "c"}, "await": false}});

@@ -1,83 +1,66 @@
 //! The language of Graphviz: composite tasks are clusters, entered through a point.
 
-use std::fmt::Write as _;
-
 use super::escape::dot as escape;
+use super::outline::{Outline, Page};
 use super::{Arc, Graph, Node, NodeKind, Section};
 
 /// The drawing as a `digraph`.
 pub(super) fn render(graph: &Graph) -> String {
-    let mut out = String::from("digraph {\n");
-    let mut writer = Writer { graph, out: &mut out };
-    writer.line(1, "compound=true; rankdir=TB; fontname=\"sans-serif\"; labelloc=t;");
-    writer.line(1, &format!("label=\"{}\";", escape(&graph.title)));
-    writer.line(1, "node [fontname=\"sans-serif\", fontsize=11, shape=box, style=rounded];");
-    writer.line(1, "edge [fontname=\"sans-serif\", fontsize=10];");
-    writer.block(None, Section::Body, 1);
-    for arc in &graph.arcs {
-        writer.arc(arc);
-    }
-    out.push_str("}\n");
-    out
+    let mut page = Page::new(graph, "digraph {");
+    page.line(1, "compound=true; rankdir=TB; fontname=\"sans-serif\"; labelloc=t;");
+    page.line(1, &format!("label=\"{}\";", escape(&graph.title)));
+    page.line(1, "node [fontname=\"sans-serif\", fontsize=11, shape=box, style=rounded];");
+    page.line(1, "edge [fontname=\"sans-serif\", fontsize=10];");
+    Dot.whole(&mut page);
+    page.line(0, "}");
+    page.text
 }
 
-struct Writer<'g, 'o> {
-    graph: &'g Graph,
-    out: &'o mut String,
-}
+struct Dot;
 
-impl Writer<'_, '_> {
-    fn line(&mut self, depth: usize, text: &str) {
-        writeln!(self.out, "{:1$}{text}", "", depth * 2).expect("writing to a string cannot fail");
+impl Outline for Dot {
+    fn leaf(index: usize, node: &Node) -> String {
+        format!("n{index} [{}];", attributes(node))
     }
 
-    fn block(&mut self, parent: Option<usize>, section: Section, depth: usize) {
-        for index in self.graph.children(parent, section) {
-            let node = self.graph.node(index);
-            if self.graph.is_composite(index) {
-                self.composite(index, node, depth);
-            } else {
-                self.line(depth, &format!("n{index} [{}];", attributes(node)));
-            }
-        }
-    }
-
-    fn composite(&mut self, index: usize, node: &Node, depth: usize) {
-        self.line(depth, &format!("subgraph cluster_{index} {{"));
+    fn composite(&self, page: &mut Page<'_>, index: usize, depth: usize) {
+        let graph = page.graph;
+        let node = graph.node(index);
+        page.line(depth, &format!("subgraph cluster_{index} {{"));
         let words = if node.detail.is_empty() { node.kind.word() } else { &node.detail };
         let label = format!("{} ({words})", node.name);
         let tooltip = escape(&node.pointer);
-        self.line(
+        page.line(
             depth + 1,
             &format!("label=\"{}\"; tooltip=\"{tooltip}\"; style=rounded;", escape(&label)),
         );
-        self.line(depth + 1, &format!("n{index} [shape=point, tooltip=\"{tooltip}\"];"));
-        for section in self.graph.sections(index) {
+        page.line(depth + 1, &format!("n{index} [shape=point, tooltip=\"{tooltip}\"];"));
+        for section in graph.sections(index) {
             let Some(word) = section.word() else {
-                self.block(Some(index), section, depth + 1);
+                self.block(page, Some(index), section, depth + 1);
                 continue;
             };
             let number = match section {
                 Section::Before(number) | Section::After(number) => format!("_{number}"),
                 Section::Body | Section::Branch | Section::Handler | Section::Undo => String::new(),
             };
-            self.line(depth + 1, &format!("subgraph cluster_{index}_{word}{number} {{"));
+            page.line(depth + 1, &format!("subgraph cluster_{index}_{word}{number} {{"));
             let heading = match section {
                 Section::Handler | Section::Undo | Section::Body | Section::Branch => {
                     word.to_owned()
                 }
                 Section::Before(_) | Section::After(_) => {
-                    format!("{word} {}", escape(&self.graph.heading(index, section)))
+                    format!("{word} {}", escape(&graph.heading(index, section)))
                 }
             };
-            self.line(depth + 2, &format!("label=\"{heading}\"; style=\"rounded,dashed\";"));
-            self.block(Some(index), section, depth + 2);
-            self.line(depth + 1, "}");
+            page.line(depth + 2, &format!("label=\"{heading}\"; style=\"rounded,dashed\";"));
+            self.block(page, Some(index), section, depth + 2);
+            page.line(depth + 1, "}");
         }
-        self.line(depth, "}");
+        page.line(depth, "}");
     }
 
-    fn arc(&mut self, arc: &Arc) {
+    fn arc(graph: &Graph, arc: &Arc) -> String {
         let mut attributes = Vec::new();
         if !arc.label.is_empty() {
             attributes.push(format!("label=\"{}\"", escape(&arc.label)));
@@ -86,11 +69,11 @@ impl Writer<'_, '_> {
             attributes.push("style=dashed".to_owned());
         }
         // An arc ends at the edge of a cluster, not at the point inside, unless it stays inside.
-        let leads_inside = self.graph.node(arc.to).parent == Some(arc.from);
-        if self.graph.is_composite(arc.from) && !leads_inside {
+        let leads_inside = graph.node(arc.to).parent == Some(arc.from);
+        if graph.is_composite(arc.from) && !leads_inside {
             attributes.push(format!("ltail=cluster_{}", arc.from));
         }
-        if self.graph.is_composite(arc.to) {
+        if graph.is_composite(arc.to) {
             attributes.push(format!("lhead=cluster_{}", arc.to));
         }
         let attributes = if attributes.is_empty() {
@@ -98,7 +81,7 @@ impl Writer<'_, '_> {
         } else {
             format!(" [{}]", attributes.join(", "))
         };
-        self.line(1, &format!("n{} -> n{}{attributes};", arc.from, arc.to));
+        format!("n{} -> n{}{attributes};", arc.from, arc.to)
     }
 }
 

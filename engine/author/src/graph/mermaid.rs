@@ -1,61 +1,44 @@
 //! A Mermaid flowchart. Names are quoted, identifiers are ours; composite tasks are subgraphs with
 //! a small circle where they are entered, because an arc from a subgraph into itself is refused.
 
-use std::fmt::Write as _;
-
 use super::escape::mermaid as escape;
+use super::outline::{Outline, Page};
 use super::{Arc, ArcKind, Graph, Node, NodeKind, Section};
 
 /// The flowchart.
 pub(super) fn render(graph: &Graph) -> String {
-    let mut out = String::from("flowchart TD\n");
-    let mut writer = Writer { graph, out: &mut out };
-    writer.block(None, Section::Body, 1);
-    for arc in &graph.arcs {
-        writer.arc(arc);
-    }
-    out
+    let mut page = Page::new(graph, "flowchart TD");
+    Mermaid.whole(&mut page);
+    page.text
 }
 
-struct Writer<'g, 'o> {
-    graph: &'g Graph,
-    out: &'o mut String,
-}
+struct Mermaid;
 
-impl Writer<'_, '_> {
-    fn line(&mut self, depth: usize, text: &str) {
-        writeln!(self.out, "{:1$}{text}", "", depth * 2).expect("writing to a string cannot fail");
+impl Outline for Mermaid {
+    fn leaf(index: usize, node: &Node) -> String {
+        format!("n{index}{}", shape(node))
     }
 
-    fn block(&mut self, parent: Option<usize>, section: Section, depth: usize) {
-        for index in self.graph.children(parent, section) {
-            let node = self.graph.node(index);
-            if self.graph.is_composite(index) {
-                self.composite(index, node, depth);
-            } else {
-                self.line(depth, &format!("n{index}{}", shape(node)));
-            }
-        }
-    }
-
-    fn composite(&mut self, index: usize, node: &Node, depth: usize) {
-        self.line(depth, &format!("subgraph n{index}[\"{}\"]", label(node, ": ")));
-        self.line(depth + 1, &format!("n{index}i(( ))"));
-        for section in self.graph.sections(index) {
+    fn composite(&self, page: &mut Page<'_>, index: usize, depth: usize) {
+        let graph = page.graph;
+        let node = graph.node(index);
+        page.line(depth, &format!("subgraph n{index}[\"{}\"]", label(node, ": ")));
+        page.line(depth + 1, &format!("n{index}i(( ))"));
+        for section in graph.sections(index) {
             let Some(frame) = frame(section) else {
-                self.block(Some(index), section, depth + 1);
+                self.block(page, Some(index), section, depth + 1);
                 continue;
             };
             let word = section.word().unwrap_or_default();
-            self.line(depth + 1, &format!("subgraph n{index}{frame}[\"{word}\"]"));
-            self.block(Some(index), section, depth + 2);
-            self.line(depth + 1, "end");
+            page.line(depth + 1, &format!("subgraph n{index}{frame}[\"{word}\"]"));
+            self.block(page, Some(index), section, depth + 2);
+            page.line(depth + 1, "end");
         }
-        self.line(depth, "end");
+        page.line(depth, "end");
     }
 
-    fn arc(&mut self, arc: &Arc) {
-        let leads_inside = self.graph.node(arc.to).parent == Some(arc.from);
+    fn arc(graph: &Graph, arc: &Arc) -> String {
+        let leads_inside = graph.node(arc.to).parent == Some(arc.from);
         let from = if leads_inside { format!("n{}i", arc.from) } else { format!("n{}", arc.from) };
         let line = if arc.kind.is_dashed() { "-.->" } else { "-->" };
         let beside =
@@ -68,7 +51,7 @@ impl Writer<'_, '_> {
         let words = words.trim();
         let label =
             if words.is_empty() { String::new() } else { format!("|\"{}\"|", escape(words)) };
-        self.line(1, &format!("{from} {line}{label} n{}", arc.to));
+        format!("{from} {line}{label} n{}", arc.to)
     }
 }
 

@@ -1,37 +1,44 @@
 //! Which tasks and arcs of a definition the scenarios have gone, and which they have not.
 //!
-//! Arcs are what the graph of the control flow has, told apart by how they are chosen: the cases
-//! of a `switch` (and none of them), `if` held or not, a loop with no, one or many turns, a `try`
-//! that went well, was retried or caught, the branch that won, the event that came, a time-out,
-//! a person who did not decide, and the way to the next task. Tasks of functions, extensions,
-//! compensations and turns of `foreach` are tasks like others; a function called from several
-//! places counts once.
+//! `arc` says what there is; here the journal of each run is followed task by task. An arc counts
+//! only when a run has taken it: what the journal leaves open counts as not gone. Tasks of
+//! functions, extensions, compensations and turns of `foreach` are tasks like others; a function
+//! called from several places counts once.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync;
 
-use tenure_definition::plan::{EventFilter, Flow, Listen, Strategy, Try, Until};
+use tenure_definition::plan::Flow;
+use tenure_definition::tree::Tree;
+use tenure_definition::way::Part;
 use tenure_definition::{Plan, Task, TaskId, TaskKind};
-use tenure_machine::{Fact, InstanceId};
+use tenure_machine::{Fact, InstanceId, Purpose};
 
+use super::arc::{self, Arc, Turns};
 use super::record::{Moment, Record, identity};
-
-/// A task itself, among its arcs.
-const BEGUN: &str = "begins";
-/// The way on from a `switch` none of whose cases held.
-const NO_CASE: &str = "no case";
-/// A person did not decide in time.
-const OVERDUE: &str = "overdue";
 
 /// What was gone of one definition.
 #[derive(Debug, Clone)]
 pub struct Coverage {
     /// `namespace/name:version`.
     pub definition: String,
+    /// The file it was read from.
+    pub file: String,
     /// How many tasks and arcs there are.
     pub total: usize,
-    /// Those never gone: the task's pointer, and the arc's label (`begins` for the task itself).
-    pub missing: Vec<(String, String)>,
+    /// Those never gone, in document order.
+    pub missing: Vec<Missing>,
+}
+
+/// An arc that no run has taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// Line of the definition where it is written, from 1.
+    pub line: usize,
+    /// The task's pointer.
+    pub task: String,
+    /// The arc's label (`begins` for the task itself).
+    pub arc: String,
 }
 
 impl Coverage {
@@ -48,336 +55,268 @@ impl Coverage {
 /// The arcs of one definition, and which of them were gone.
 #[derive(Debug)]
 pub(super) struct Map {
-    plan: Arc<Plan>,
-    gone: BTreeSet<(String, String)>,
+    plan: sync::Arc<Plan>,
+    gone: BTreeSet<(String, Arc)>,
 }
 
-/// How far one instance is inside its loops and tries.
+/// How far one instance is.
 #[derive(Debug, Default)]
 struct Course {
-    /// Turns of each loop that runs.
-    turns: BTreeMap<String, usize>,
-    /// Tries whose body has failed.
-    failed: BTreeSet<String>,
-    /// Switches that took a case.
-    chosen: BTreeSet<String>,
-    /// Tasks that run, in the order in which they began.
-    open: Vec<TaskId>,
+    /// Tasks that run.
+    open: BTreeMap<TaskId, Visit>,
+    /// First tasks of a turn that are led to by a `then`: no new turn begins with them.
+    jumps: BTreeSet<TaskId>,
 }
 
-impl Course {
-    /// Which of the tasks with one pointer runs: those of functions and extensions stand at every
-    /// place they run at, so it is the one whose surrounding task began last.
-    fn meant<'p>(&self, same: &[&'p Task]) -> Option<&'p Task> {
-        let since = |task: &Task| self.open.iter().rposition(|open| Some(*open) == task.parent);
-        let ran = |task: &Task| self.open.contains(&task.id);
-        same.iter().copied().max_by_key(|task| (ran(task), since(task)))
-    }
+/// One run of a task.
+#[derive(Debug, Default)]
+struct Visit {
+    /// Turns that began.
+    turns: usize,
+    /// Events heard, without those that end the listening.
+    heard: usize,
+    /// Whether the body of a `try` has failed since it last began.
+    failed: bool,
+    /// Where the case leads that a `switch` took.
+    chosen: Option<Flow>,
+    /// The branch that came to its end.
+    winner: Option<TaskId>,
 }
 
 impl Map {
-    pub(super) fn new(plan: Arc<Plan>) -> Self {
+    pub(super) fn new(plan: sync::Arc<Plan>) -> Self {
         Self { plan, gone: BTreeSet::new() }
     }
 
     /// Adds what a run of this definition has gone.
     pub(super) fn add(&mut self, record: &Record) {
-        let plan = Arc::clone(&self.plan);
-        let mut by_pointer: BTreeMap<&str, Vec<&Task>> = BTreeMap::new();
-        for task in &plan.tasks {
-            by_pointer.entry(task.pointer.as_str()).or_default().push(task);
-        }
+        let plan = sync::Arc::clone(&self.plan);
         let mut courses: BTreeMap<InstanceId, Course> = BTreeMap::new();
         let identity = identity(&plan.document);
-        let own = record.moments.iter().filter(|moment| *moment.identity == *identity);
-        for moment in own {
-            let pointer = moment.entry.task.as_deref().unwrap_or_default();
-            let Some(same) = by_pointer.get(pointer) else { continue };
+        for moment in record.moments.iter().filter(|moment| *moment.identity == *identity) {
             let course = courses.entry(moment.instance).or_default();
-            let Some(task) = course.meant(same) else { continue };
-            self.follow(course, &plan, task, moment);
-            let is_over = matches!(
-                &moment.entry.fact,
-                Fact::TaskCompleted { .. } | Fact::TaskFaulted { .. } | Fact::TaskCancelled
-            );
-            if is_over {
-                course.open.retain(|open| *open != task.id);
+            match moment.entry.place {
+                Some(id) => self.follow(course, &plan, plan.task(id), moment),
+                None => self.whole(course, &plan, &moment.entry.fact),
             }
         }
     }
 
-    fn mark(&mut self, task: &Task, label: impl Into<String>) {
-        self.gone.insert((task.pointer.clone(), label.into()));
+    fn mark(&mut self, task: &Task, arc: Arc) {
+        self.gone.insert((task.pointer.clone(), arc));
+    }
+
+    /// What happens to the workflow as a whole.
+    fn whole(&mut self, course: &mut Course, plan: &Plan, fact: &Fact) {
+        if let Fact::TimerFired { purpose: Purpose::Timeout } = fact {
+            self.gone.insert((arc::WORKFLOW_TIMEOUT.to_owned(), Arc::Timeout));
+        }
+        if let Fact::InstanceCancelling { .. } = fact {
+            self.gone.insert((arc::ON_CANCEL.to_owned(), Arc::Cancelled));
+        }
+        if let Fact::InstanceCompleted { .. } = fact {
+            // An `end` from inside leaves loops without a word of them.
+            for (id, visit) in std::mem::take(&mut course.open) {
+                self.broken_off(plan.task(id), &visit);
+            }
+        }
     }
 
     fn follow(&mut self, course: &mut Course, plan: &Plan, task: &Task, moment: &Moment) {
         let fact = &moment.entry.fact;
         if *fact == Fact::TaskStarted {
-            self.mark(task, BEGUN);
+            self.mark(task, Arc::Begins);
             if task.condition.is_some() {
-                self.mark(task, "if: true");
+                self.mark(task, Arc::If(true));
             }
-            course.open.push(task.id);
-            course.turns.insert(task.pointer.clone(), 0);
-            course.failed.remove(&task.pointer);
-            course.chosen.remove(&task.pointer);
-        }
-        if *fact == Fact::TaskSkipped {
-            self.mark(task, "if: false");
-            self.pass(task);
-        }
-        if *fact == Fact::TaskStarted || *fact == Fact::TaskSkipped {
+            course.open.insert(task.id, Visit::default());
             self.entered(course, plan, task);
         }
-        if let Fact::CaseTaken { case } = fact {
-            self.mark(task, format!("case {case}"));
-            course.chosen.insert(task.pointer.clone());
+        if *fact == Fact::TaskSkipped {
+            self.mark(task, Arc::If(false));
+            self.entered(course, plan, task);
+            self.way(plan, task, task.then, Arc::Then);
+            left(course, task, task.then);
         }
-        if let Fact::TaskRetried { .. } = fact {
-            self.mark(task, "retry");
-            course.failed.remove(&task.pointer);
+        if let Fact::TimerFired { purpose } = fact {
+            match purpose {
+                Purpose::Timeout => self.mark(task, Arc::Timeout),
+                Purpose::Attempt => self.mark(task, Arc::AttemptTimeout),
+                Purpose::Overdue => self.mark(task, Arc::Overdue),
+                Purpose::Wait
+                | Purpose::Retry
+                | Purpose::Resend
+                | Purpose::Settled
+                | Purpose::Late
+                | Purpose::Undo => {}
+            }
         }
-        if let Fact::EventConsumed { event } = fact
-            && let TaskKind::Listen(listen) = &task.kind
+        if let Fact::TaskFaulted { .. } | Fact::TaskCancelled = fact {
+            if let Some(visit) = course.open.remove(&task.id) {
+                self.broken_off(task, &visit);
+            }
+            course.jumps.remove(&task.id);
+            // What comes of it is seen when the `try` goes on, or does not.
+            if let Some(tried) = tried(plan, task)
+                && let Some(visit) = course.open.get_mut(&tried)
+            {
+                visit.failed = true;
+            }
+        }
+        if let Fact::TaskCompleted { .. } = fact
+            && let Some(visit) = course.open.remove(&task.id)
         {
-            for filter in told_apart(listen) {
-                if filter.event_type.as_ref().is_none_or(|kind| *kind == event.kind) {
-                    self.mark(task, heard(filter.event_type.as_deref()));
+            self.completed(course, plan, task, &visit);
+        }
+        if let Some(visit) = course.open.get_mut(&task.id) {
+            let gone = during(visit, task, fact);
+            self.gone.extend(gone.into_iter().map(|arc| (task.pointer.clone(), arc)));
+        }
+    }
+
+    /// A task is the first of a block: a turn, a handler, what is done beside the task around it.
+    fn entered(&mut self, course: &mut Course, plan: &Plan, task: &Task) {
+        let Some(parent) = task.parent.map(|parent| plan.task(parent)) else { return };
+        let is_jump = course.jumps.remove(&task.id);
+        let blocks = parent.blocks().into_iter();
+        for (part, _) in blocks.filter(|(_, block)| block.first() == Some(&task.id)) {
+            match part {
+                Part::Turn if !is_jump => {
+                    if let Some(visit) = course.open.get_mut(&parent.id) {
+                        visit.turns += 1;
+                    }
+                }
+                Part::Handler => self.mark(parent, Arc::Catch),
+                Part::Before(_)
+                | Part::After(_)
+                | Part::Undo
+                | Part::Body
+                | Part::Turn
+                | Part::Branches => {
+                    self.gone
+                        .extend(arc::beside(parent, part).map(|arc| (parent.pointer.clone(), arc)));
                 }
             }
         }
-        if let Fact::TaskFaulted { error } = fact {
-            let is_own = error.instance.as_deref() == Some(task.pointer.as_str());
-            if is_own && error.status == 408 && error.kind.ends_with("/timeout") {
-                // Which of the two times was over cannot be seen where a person's task has both.
-                self.mark(task, "timeout");
-                self.mark(task, OVERDUE);
+    }
+
+    fn completed(&mut self, course: &mut Course, plan: &Plan, task: &Task, visit: &Visit) {
+        self.mark(task, Arc::Turns(Turns::of(visit.turns)));
+        self.mark(task, Arc::Until(true));
+        if let Some(winner) = visit.winner {
+            self.mark(task, Arc::Wins(plan.task(winner).name.clone()));
+        }
+        let flow = match (&task.kind, visit.chosen) {
+            (TaskKind::Switch(_), Some(flow)) => flow,
+            (TaskKind::Switch(_), None) => {
+                self.mark(task, Arc::NoCase);
+                task.then
             }
-            if let Some(tried) = guard(plan, task) {
-                course.failed.insert(tried.pointer.clone());
+            (TaskKind::Try(tried), _) if visit.failed => {
+                self.mark(task, Arc::Catch);
+                let caught = tried.then.map(|flow| (flow, Arc::CatchThen as fn(String) -> Arc));
+                let (flow, arc) = caught.unwrap_or((task.then, Arc::Then));
+                self.way(plan, task, flow, arc);
+                flow
             }
-        }
-        if let Fact::TaskCompleted { .. } = fact {
-            self.completed(course, plan, task);
-        }
-        let is_left = matches!(fact, Fact::TaskFaulted { .. }) || *fact == Fact::TaskCancelled;
-        if is_left && course.turns.get(&task.pointer).is_some_and(|turns| *turns > 0) {
-            self.turns(course, task);
+            _ => {
+                self.mark(task, Arc::WentWell);
+                self.way(plan, task, task.then, Arc::Then);
+                task.then
+            }
+        };
+        left(course, task, flow);
+    }
+
+    /// A way out of a task was taken.
+    fn way(&mut self, plan: &Plan, task: &Task, flow: Flow, arc: fn(String) -> Arc) {
+        if let Some(to) = arc::leave(plan, task, flow) {
+            self.mark(task, arc(to));
         }
     }
 
-    /// A task is the first of a block: a turn, or a handler.
-    fn entered(&mut self, course: &mut Course, plan: &Plan, task: &Task) {
-        let Some(parent) = task.parent.map(|parent| plan.task(parent)) else { return };
-        if turn_of(parent) == Some(task.id) {
-            *course.turns.entry(parent.pointer.clone()).or_default() += 1;
-        }
-        if let TaskKind::Try(tried) = &parent.kind
-            && tried.handler.as_ref().and_then(|handler| handler.first()) == Some(&task.id)
-        {
-            self.mark(parent, "catch");
+    /// A task ends without coming to its own end; the turns it has begun were begun.
+    fn broken_off(&mut self, task: &Task, visit: &Visit) {
+        if visit.turns > 0 {
+            self.mark(task, Arc::Turns(Turns::of(visit.turns)));
         }
     }
 
-    fn completed(&mut self, course: &mut Course, plan: &Plan, task: &Task) {
-        if let TaskKind::Try(_) = &task.kind {
-            let label = if course.failed.contains(&task.pointer) { "catch" } else { "went well" };
-            self.mark(task, label);
-        }
-        if !turn_counts(task).is_empty() {
-            self.turns(course, task);
-        }
-        if !course.chosen.contains(&task.pointer) && matches!(&task.kind, TaskKind::Switch(_)) {
-            self.mark(task, NO_CASE);
-        }
-        if let Some(parent) = task.parent.map(|parent| plan.task(parent))
-            && let TaskKind::Fork(fork) = &parent.kind
-            && fork.compete
-        {
-            self.mark(parent, format!("{} wins", task.name));
-        }
-        self.pass(task);
-    }
-
-    fn turns(&mut self, course: &Course, task: &Task) {
-        self.mark(
-            task,
-            match course.turns.get(&task.pointer) {
-                None | Some(0) => "no turn",
-                Some(1) => "one turn",
-                Some(_) => "many turns",
-            },
-        );
-    }
-
-    /// The task is left by its own `then`.
-    fn pass(&mut self, task: &Task) {
-        if let Some(label) = way_on(&self.plan, task) {
-            self.gone.insert((task.pointer.clone(), label));
-        }
-    }
-
-    /// What there is, and what of it was never gone.
-    pub(super) fn coverage(&self) -> Coverage {
+    /// What there is, and what of it was never gone. `text` is the definition's own.
+    pub(super) fn coverage(&self, file: &str, text: Option<&Tree>) -> Coverage {
         let document = &self.plan.document;
+        let line = |pointer: &str| text.map_or(1, |text| text.key_span(pointer).line);
         let mut known = BTreeSet::new();
-        let all: Vec<(String, String)> = self
-            .plan
-            .tasks
-            .iter()
-            .flat_map(|task| {
-                let arcs = arcs(&self.plan, task).into_iter();
-                arcs.map(|label| (task.pointer.clone(), label))
+        let mut total = 0;
+        let mut missing = Vec::new();
+        let workflow = arc::of_workflow(&self.plan).into_iter();
+        let workflow = workflow.map(|(place, arc)| (place.to_owned(), place.to_owned(), arc));
+        let tasks = self.plan.tasks.iter().flat_map(|task| {
+            let arcs = arc::of_task(&self.plan, task).into_iter();
+            arcs.map(|arc| {
+                let place = format!("{}{}", task.pointer, arc.part(task));
+                (task.pointer.clone(), place, arc)
             })
+        });
+        for (task, place, arc) in workflow.chain(tasks) {
+            let key = (task, arc);
             // A function counts once, from wherever it is called.
-            .filter(|arc| known.insert(arc.clone()))
-            .collect();
+            if !known.insert(key.clone()) {
+                continue;
+            }
+            total += 1;
+            if !self.gone.contains(&key) {
+                let (task, arc) = key;
+                missing.push(Missing { line: line(&place), task, arc: arc.to_string() });
+            }
+        }
         Coverage {
             definition: format!("{}/{}:{}", document.namespace, document.name, document.version),
-            total: all.len(),
-            missing: all.into_iter().filter(|arc| !self.gone.contains(arc)).collect(),
+            file: file.to_owned(),
+            total,
+            missing,
         }
     }
 }
 
-fn heard(kind: Option<&str>) -> String {
-    format!("hears {}", kind.unwrap_or("any event"))
+/// A task is left by a flow.
+fn left(course: &mut Course, task: &Task, flow: Flow) {
+    if let Flow::Task(next) = flow {
+        course.jumps.insert(next);
+    }
+    // The branch that comes to its end first ends the fork.
+    if let Some(fork) = task.parent.and_then(|parent| course.open.get_mut(&parent)) {
+        fork.winner = Some(task.id);
+    }
 }
 
-/// The innermost `try` in whose body a task is.
-fn guard<'p>(plan: &'p Plan, task: &Task) -> Option<&'p Task> {
-    let mut inner = task;
-    while let Some(parent) = inner.parent.map(|parent| plan.task(parent)) {
-        if let TaskKind::Try(tried) = &parent.kind
-            && tried.body.contains(&inner.id)
-        {
-            return Some(parent);
+/// What a fact says of a task that goes on running.
+fn during(visit: &mut Visit, task: &Task, fact: &Fact) -> Vec<Arc> {
+    match (fact, &task.kind) {
+        (Fact::CaseTaken { case }, TaskKind::Switch(cases)) => {
+            let taken = cases.iter().find(|known| known.name == *case);
+            visit.chosen = taken.map(|taken| taken.then);
+            vec![Arc::Case(case.clone())]
         }
-        inner = parent;
-    }
-    None
-}
-
-/// The filters of a `listen` whose events lead different ways.
-fn told_apart(listen: &Listen) -> Vec<&EventFilter> {
-    let any: &[EventFilter] = match &listen.to {
-        Strategy::Any(filters) => filters,
-        Strategy::One(_) | Strategy::All(_) => &[],
-    };
-    any.iter().chain(listen.until.as_ref().map_or(&[][..], Until::filters)).collect()
-}
-
-/// The first task of a turn.
-fn turn_of(task: &Task) -> Option<TaskId> {
-    match &task.kind {
-        TaskKind::For(looped) => looped.body.first().copied(),
-        TaskKind::Listen(listen) => {
-            listen.foreach.as_ref().and_then(|each| each.body.first().copied())
+        (Fact::TaskRetried { .. }, TaskKind::Try(_)) => {
+            visit.failed = false;
+            vec![Arc::Retry]
         }
-        TaskKind::Call(_)
-        | TaskKind::Function(_)
-        | TaskKind::Compensate
-        | TaskKind::Rethrow
-        | TaskKind::Human(_)
-        | TaskKind::Do(_)
-        | TaskKind::Emit(_)
-        | TaskKind::Fork(_)
-        | TaskKind::Raise(_)
-        | TaskKind::Run(_)
-        | TaskKind::Set(_)
-        | TaskKind::Switch(_)
-        | TaskKind::Try(_)
-        | TaskKind::Wait(_) => None,
-    }
-}
-
-/// How many turns are told apart. A `listen` that hears one event has always one turn, and one
-/// that counts what it heard at least one.
-fn turn_counts(task: &Task) -> &'static [&'static str] {
-    const ALL: &[&str] = &["no turn", "one turn", "many turns"];
-    match &task.kind {
-        TaskKind::For(_) => ALL,
-        TaskKind::Listen(listen) if turn_of(task).is_some() => match &listen.until {
-            Some(Until::Event(_)) => ALL,
-            Some(Until::Condition(_)) => ALL.get(1..).unwrap_or_default(),
-            Some(Until::Never) | None => &[],
-        },
-        TaskKind::Listen(_)
-        | TaskKind::Call(_)
-        | TaskKind::Function(_)
-        | TaskKind::Compensate
-        | TaskKind::Rethrow
-        | TaskKind::Human(_)
-        | TaskKind::Do(_)
-        | TaskKind::Emit(_)
-        | TaskKind::Fork(_)
-        | TaskKind::Raise(_)
-        | TaskKind::Run(_)
-        | TaskKind::Set(_)
-        | TaskKind::Switch(_)
-        | TaskKind::Try(_)
-        | TaskKind::Wait(_) => &[],
-    }
-}
-
-/// The label of the way a task is left by, where that leads to another task.
-fn way_on(plan: &Plan, task: &Task) -> Option<String> {
-    let next = match task.then {
-        Flow::Continue => task.next?,
-        Flow::Task(next) => next,
-        Flow::Exit | Flow::End => return None,
-    };
-    let is_choice = matches!(&task.kind, TaskKind::Switch(_));
-    let ends_here =
-        matches!(&task.kind, TaskKind::Raise(_) | TaskKind::Rethrow) && task.condition.is_none();
-    (!is_choice && !ends_here).then(|| format!("then {}", plan.task(next).name))
-}
-
-/// All arcs of a task, the task itself first.
-fn arcs(plan: &Plan, task: &Task) -> Vec<String> {
-    let mut arcs = vec![BEGUN.to_owned()];
-    if task.condition.is_some() {
-        arcs.extend(["if: true".to_owned(), "if: false".to_owned()]);
-    }
-    if task.timeout.is_some() {
-        arcs.push("timeout".to_owned());
-    }
-    if let TaskKind::Switch(cases) = &task.kind {
-        arcs.extend(cases.iter().map(|case| format!("case {}", case.name)));
-        if cases.iter().all(|case| case.when.is_some()) {
-            arcs.push(NO_CASE.to_owned());
+        (Fact::EventConsumed { filter: Some(number), .. }, TaskKind::Listen(listen)) => {
+            let is_end = *number >= listen.to.filters().len();
+            visit.heard += usize::from(!is_end);
+            let heard = arc::hears(task, listen).into_iter().filter(|(known, _)| known == number);
+            // That another event was heard shows that those before were not enough.
+            let before = (visit.heard > 1).then_some(Arc::Until(false));
+            heard.map(|(_, what)| Arc::Hears(what)).chain(before).collect()
         }
+        _ => Vec::new(),
     }
-    arcs.extend(turn_counts(task).iter().map(|&count| count.to_owned()));
-    if let TaskKind::Try(tried) = &task.kind {
-        arcs.extend(ways_of(tried).into_iter().map(str::to_owned));
-    }
-    if let TaskKind::Fork(fork) = &task.kind
-        && fork.compete
-    {
-        arcs.extend(fork.branches.iter().map(|id| format!("{} wins", plan.task(*id).name)));
-    }
-    if let TaskKind::Listen(listen) = &task.kind {
-        let filters = told_apart(listen).into_iter();
-        arcs.extend(filters.map(|filter| heard(filter.event_type.as_deref())));
-    }
-    if let TaskKind::Human(_) = &task.kind
-        && task.definition.pointer("/with/due").is_some()
-    {
-        arcs.push(OVERDUE.to_owned());
-    }
-    arcs.extend(way_on(plan, task));
-    arcs
 }
 
-fn ways_of(tried: &Try) -> Vec<&'static str> {
-    let mut ways = vec!["went well"];
-    if tried.retry.is_some() {
-        ways.push("retry");
-    }
-    // Retries without a handler end in the error itself.
-    if tried.handler.is_some() || tried.retry.is_none() {
-        ways.push("catch");
-    }
-    ways
+/// The `try` in whose body a task is, as one of its own tasks.
+fn tried(plan: &Plan, task: &Task) -> Option<TaskId> {
+    let parent = plan.task(task.parent?);
+    let TaskKind::Try(tried) = &parent.kind else { return None };
+    tried.body.contains(&task.id).then_some(parent.id)
 }

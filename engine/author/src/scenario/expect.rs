@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tenure_definition::time::read_span;
 use tenure_machine::Fact;
-use tenure_runtime::local::{Report, Status};
+use tenure_runtime::local::Report;
 
 use super::field::{Field, Reader, later};
 use super::matcher::{self, Mismatch};
@@ -170,7 +170,7 @@ pub(super) fn happening(name: &str) -> Result<(&str, usize), &'static str> {
 
 /// What differs from what was expected.
 pub(super) fn verify(scenario: &Scenario, report: &Report, record: &Record) -> Vec<Failure> {
-    let mut verdict = Verdict { scenario, report, record, failures: Vec::new() };
+    let mut verdict = Verdict::new(scenario, report, record);
     verdict.end();
     let Some(expect) = &scenario.expect else { return verdict.failures };
     verdict.part(expect, "/expect", false);
@@ -180,20 +180,23 @@ pub(super) fn verify(scenario: &Scenario, report: &Report, record: &Record) -> V
     verdict.failures
 }
 
-struct Verdict<'a> {
-    scenario: &'a Scenario,
+/// A run beside what was expected of it.
+pub(super) struct Verdict<'a> {
+    pub(super) scenario: &'a Scenario,
     report: &'a Report,
     record: &'a Record,
     failures: Vec<Failure>,
 }
 
-impl Verdict<'_> {
-    /// How the run ended. An incident is no end where operators are: the instance lives and waits
-    /// for one. Here nobody comes, so the run is over.
+impl<'a> Verdict<'a> {
+    pub(super) fn new(scenario: &'a Scenario, report: &'a Report, record: &'a Record) -> Self {
+        Self { scenario, report, record, failures: Vec::new() }
+    }
+
+    /// How the run ended.
     fn end(&mut self) {
         let told = json!(self.report.status);
-        let is_incident = self.report.status == Status::Faulted && self.record.needs_an_operator();
-        let found = if is_incident { "incident" } else { told.as_str().unwrap_or_default() };
+        let found = told.as_str().unwrap_or_default();
         let expect = self.scenario.expect.as_ref();
         if let Some(wanted) = expect.and_then(|expect| expect.get("status")) {
             return self.value("status", wanted, &json!(found), "/expect", true);
@@ -293,7 +296,7 @@ impl Verdict<'_> {
     }
 
     /// Expected calls in the form the record has: `after` becomes an instant.
-    fn calls(&self, list: &Value) -> Vec<Value> {
+    pub(super) fn calls(&self, list: &Value) -> Vec<Value> {
         let one = |item: &Value| {
             let mut item = match item {
                 Value::String(function) => json!({ "call": function }),
@@ -362,28 +365,38 @@ impl Verdict<'_> {
         }
     }
 
-    fn waiting(&mut self, expected: &[Value], at: &str, is_exact: bool) {
-        let mut found: Vec<&str> =
-            self.report.waiting.iter().map(|kind| kind.as_deref().unwrap_or("*")).collect();
-        found.sort_unstable();
+    /// Types of the events that are still waited for, sorted; `*` is any.
+    pub(super) fn open_waits(&self) -> Vec<&str> {
+        let waiting = self.report.waiting.iter();
+        let mut open: Vec<&str> = waiting.map(|kind| kind.as_deref().unwrap_or("*")).collect();
+        open.sort_unstable();
+        open
+    }
+
+    /// Whether it waits as expected.
+    pub(super) fn waits(&self, expected: &[Value], is_exact: bool) -> bool {
+        let mut found = self.open_waits();
         let mut wanted: Vec<&str> = expected.iter().filter_map(Value::as_str).collect();
         wanted.sort_unstable();
-        let fits = if is_exact || wanted.is_empty() {
-            wanted == found
-        } else {
-            let mut left = found.clone();
-            wanted.iter().all(|kind| {
-                let at = left.iter().position(|open| open == kind);
-                at.map(|at| left.remove(at)).is_some()
-            })
-        };
-        if !fits {
-            let pair = (json!(wanted), json!(found));
+        if is_exact || wanted.is_empty() {
+            return wanted == found;
+        }
+        wanted.iter().all(|kind| {
+            let at = found.iter().position(|open| open == kind);
+            at.map(|at| found.remove(at)).is_some()
+        })
+    }
+
+    fn waiting(&mut self, expected: &[Value], at: &str, is_exact: bool) {
+        if !self.waits(expected, is_exact) {
+            let mut wanted: Vec<&str> = expected.iter().filter_map(Value::as_str).collect();
+            wanted.sort_unstable();
+            let pair = (json!(wanted), json!(self.open_waits()));
             self.differ("waiting", &format!("{at}/waiting"), Vec::new(), (&pair.0, &pair.1));
         }
     }
 
-    fn has_run(&self, task: &str) -> bool {
+    pub(super) fn has_run(&self, task: &str) -> bool {
         self.record.moments.iter().any(|moment| {
             moment.entry.fact == Fact::TaskStarted
                 && means(
@@ -410,15 +423,17 @@ impl Verdict<'_> {
         }
     }
 
+    /// The instant a value of `times` means.
+    pub(super) fn instant(&self, wanted: &Value) -> Option<Timestamp> {
+        let instant = wanted.as_str().and_then(|text| text.parse::<Timestamp>().ok());
+        let span = || read_span(wanted).ok();
+        instant.or_else(|| Some(later(self.scenario.at, span()?, &self.scenario.zone)))
+    }
+
     /// `mail.send[1]: P3D`, `task: PT5M`, `end: P30D`.
     fn time(&mut self, name: &str, wanted: &Value, at: &str) {
         let pointer = format!("{at}/times/{}", name.replace('~', "~0").replace('/', "~1"));
-        let instant = wanted.as_str().and_then(|text| text.parse::<Timestamp>().ok());
-        let expected = match (instant, read_span(wanted)) {
-            (Some(instant), _) => instant,
-            (None, Ok(span)) => later(self.scenario.at, span, &self.scenario.zone),
-            (None, Err(_)) => return,
-        };
+        let Some(expected) = self.instant(wanted) else { return };
         let found = match happening(name) {
             Ok((END, _)) => Some(self.report.finished_at),
             Ok((what, number)) => self.happened(what, number),
@@ -438,7 +453,7 @@ impl Verdict<'_> {
     }
 
     /// When the n-th call of a function, or beginning of a task, was.
-    fn happened(&self, what: &str, number: usize) -> Option<Timestamp> {
+    pub(super) fn happened(&self, what: &str, number: usize) -> Option<Timestamp> {
         let calls = self.record.calls.iter().filter(|made| made.function == what);
         if let Some(made) = calls.clone().nth(number) {
             return self.record.at(made.intended);

@@ -48,7 +48,14 @@ pub fn read(source: &Source) -> Result<Scenario, Diagnostics> {
     let value = tree.value();
     let root = Field::root(&value);
     let mut reader = Reader::new(&tree);
-    let scenario = scenario(&mut reader, &root);
+    let scenario = match root.get("document").filter(|_| root.get("scenario").is_none()) {
+        None => scenario(&mut reader, &root),
+        Some(document) => {
+            let help = "give its folder: its scenarios stand in `scenarios/NAME.yaml` beside it";
+            reader.wrong(&document, "this is a definition, not a scenario", help);
+            None
+        }
+    };
     let mut items = reader.found;
     match scenario {
         Some(scenario) if items.is_empty() => Ok(scenario),

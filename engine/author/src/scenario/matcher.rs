@@ -109,6 +109,11 @@ pub(super) fn compare(expected: &Value, found: Option<&Value>, is_exact: bool) -
     comparison.out
 }
 
+/// Whether an object says what a value must be like, rather than what it is.
+pub(super) fn is_matcher(fields: &serde_json::Map<String, Value>) -> bool {
+    fields.keys().any(|key| key.starts_with('$'))
+}
+
 /// Whether there is no difference.
 pub(super) fn fits(expected: &Value, found: Option<&Value>) -> bool {
     compare(expected, found, false).is_empty()
@@ -298,9 +303,7 @@ pub(super) fn focus(expected: &Value, found: &Value) -> Value {
         return expected.clone();
     }
     match (expected, found) {
-        (Value::Object(fields), Value::Object(have))
-            if !fields.keys().any(|key| key.starts_with('$')) =>
-        {
+        (Value::Object(fields), Value::Object(have)) if !is_matcher(fields) => {
             let asked = fields
                 .iter()
                 .filter_map(|(key, value)| Some((key.clone(), focus(value, have.get(key)?))));

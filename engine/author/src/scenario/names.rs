@@ -268,6 +268,7 @@ fn emitted(cast: &Cast) -> Option<BTreeSet<&str>> {
             }
             if let TaskKind::Human(_) = &task.kind {
                 types.insert(builtin::HUMAN_TASK_OPENED);
+                types.insert(builtin::HUMAN_TASK_WITHDRAWN);
             }
         }
     }

@@ -53,6 +53,7 @@ pub(super) async fn play(
             told = story::tell(&run.record, scenario.at);
         }
         record = run.record;
+        record.report = Some(run.report);
     }
     let seeds = match (seed, scenario.explore) {
         (Some(seed), _) => seed..seed.saturating_add(1),

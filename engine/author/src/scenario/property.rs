@@ -317,7 +317,7 @@ impl Selector {
                     if event.kind == *kind && data_fits(with.as_ref(), &event.data()))
             }
             Happening::Received { kind, with } => {
-                matches!(&moment.entry.fact, Fact::EventConsumed { event }
+                matches!(&moment.entry.fact, Fact::EventConsumed { event, .. }
                     if event.kind == *kind && data_fits(with.as_ref(), &event.data()))
             }
             Happening::Status(status) => {

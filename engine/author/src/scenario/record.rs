@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use tenure_adapter::{Lookup, Outcome};
 use tenure_definition::plan::Document;
 use tenure_machine::{CloudEvent, Entry, Fact, InstanceId};
+use tenure_runtime::local::Report;
 use tenure_runtime::local::director::Told;
 use uuid::Uuid;
 
@@ -47,6 +48,8 @@ pub(super) struct Made {
 pub(super) struct Record {
     pub(super) moments: Vec<Moment>,
     pub(super) calls: Vec<Made>,
+    /// How the run ended.
+    pub(super) report: Option<Report>,
     /// What the run was started with.
     input: Value,
     /// The newest attempt of each effect.
@@ -103,21 +106,6 @@ impl Record {
         if let Some(made) = newest.and_then(|index| self.calls.get_mut(*index)) {
             made.returned = Some((number, outcome.clone()));
         }
-    }
-
-    /// Whether an operator is asked for help, and the run did not end in spite of it.
-    pub(super) fn needs_an_operator(&self) -> bool {
-        let is_end = |fact: &Fact| {
-            matches!(
-                fact,
-                Fact::InstanceCompleted { .. }
-                    | Fact::InstanceFaulted { .. }
-                    | Fact::InstanceCancelled { .. }
-            )
-        };
-        let has = |fits: &dyn Fn(&Moment) -> bool| self.moments.iter().any(fits);
-        has(&|moment| matches!(moment.entry.fact, Fact::IncidentOpened { .. }))
-            && !has(&|moment| moment.is_root && is_end(&moment.entry.fact))
     }
 
     /// When a moment was.

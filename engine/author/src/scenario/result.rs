@@ -17,6 +17,8 @@ const DIFF_LINES_MAX: usize = 80;
 pub struct Failure {
     /// Line of the scenario file that expected it.
     pub line: usize,
+    /// JSON pointer of what expected it there.
+    pub pointer: String,
     /// What is wrong.
     pub message: String,
     /// The differences, when two values were compared.
@@ -29,6 +31,7 @@ impl Failure {
     pub(super) fn new(scenario: &Scenario, pointer: &str, message: impl Into<String>) -> Self {
         Self {
             line: scenario.line(pointer),
+            pointer: pointer.to_owned(),
             message: message.into(),
             mismatches: Vec::new(),
             diff: String::new(),

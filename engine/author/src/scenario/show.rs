@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::coverage::Missing;
 use super::result::{Failure, Played};
 use super::suite::Summary;
+use super::update::Update;
 
 /// Arcs that are named per definition; the count says how many there are.
 const MISSING_MAX: usize = 100;
@@ -59,6 +61,17 @@ pub fn text(summary: &Summary) -> String {
             failure(played)
         ));
     }
+    for update in &summary.updates {
+        match &update.outcome {
+            Ok(written) => out.push_str(&format!(
+                "\nupdated {}: {}\n{}",
+                update.file,
+                written.keys.join(", "),
+                written.diff
+            )),
+            Err(why) => out.push_str(&format!("\nnot updated {}: {why}\n", update.file)),
+        }
+    }
     if !summary.coverage.is_empty() {
         out.push('\n');
     }
@@ -70,8 +83,12 @@ pub fn text(summary: &Summary) -> String {
             coverage.percent(),
             coverage.total
         ));
-        for (task, arc) in coverage.missing.iter().take(MISSING_MAX) {
-            out.push_str(&format!("  never: {task} {arc}\n"));
+        for Missing { line, task, arc } in coverage.missing.iter().take(MISSING_MAX) {
+            out.push_str(&format!("  {}:{line}: never {task} {arc}\n", coverage.file));
+        }
+        let more = coverage.missing.len().saturating_sub(MISSING_MAX);
+        if more > 0 {
+            out.push_str(&format!("  and {more} more\n"));
         }
     }
     out
@@ -121,13 +138,14 @@ pub fn json(summary: &Summary) -> Value {
             "virtual_seconds": played.covered.as_secs(),
         })
     };
-    let missing = |(task, arc): &(String, String)| json!({ "task": task, "arc": arc });
+    let missing = |one: &Missing| json!({ "line": one.line, "task": one.task, "arc": one.arc });
     let coverage: Vec<Value> = summary
         .coverage
         .iter()
         .map(|coverage| {
             json!({
                 "definition": coverage.definition,
+                "file": coverage.file,
                 "percent": coverage.percent(),
                 "total": coverage.total,
                 "missing": coverage.missing.iter().map(missing).collect::<Vec<_>>(),
@@ -136,10 +154,17 @@ pub fn json(summary: &Summary) -> Value {
         .collect();
     let broken: Vec<Value> =
         summary.broken.iter().map(tenure_definition::Diagnostics::to_json).collect();
+    let update = |update: &Update| match &update.outcome {
+        Ok(written) => {
+            json!({ "file": update.file, "changed": written.keys, "diff": written.diff })
+        }
+        Err(why) => json!({ "file": update.file, "refused": why }),
+    };
     json!({
         "passed": summary.passed(),
         "scenarios": summary.played.iter().map(played).collect::<Vec<_>>(),
         "unreadable": broken,
+        "updates": summary.updates.iter().map(update).collect::<Vec<_>>(),
         "coverage": coverage,
     })
 }

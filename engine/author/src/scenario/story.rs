@@ -70,7 +70,7 @@ fn sentence(record: &Record, moment: &Moment) -> Option<String> {
         Fact::WaitOpened { event_type, .. } => {
             format!("waits for {}", event_type.as_deref().unwrap_or("any event"))
         }
-        Fact::EventConsumed { event } => format!("hears {} {}", event.kind, event.data()),
+        Fact::EventConsumed { event, .. } => format!("hears {} {}", event.kind, event.data()),
         Fact::EventEmitted { event } => format!("tells {} {}", event.kind, event.data()),
         Fact::ChildStarted { definition, .. } => format!("starts {definition}"),
         Fact::CaseTaken { case } => format!("goes the way `{case}`"),
@@ -90,7 +90,7 @@ fn sentence(record: &Record, moment: &Moment) -> Option<String> {
         | Fact::TaskCompleted { .. }
         | Fact::TaskCancelled
         | Fact::LookupIntended { .. }
-        | Fact::TimerFired
+        | Fact::TimerFired { .. }
         | Fact::ChildEnded { .. }
         | Fact::CompensationRegistered
         | Fact::ContextExported { .. } => return None,

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tenure_adapter::Registry;
+use tenure_definition::tree::Tree;
 use tenure_definition::{Diagnostics, Plan, Source, compile};
 use tenure_runtime::local::STACK_BYTES;
 
@@ -18,6 +19,7 @@ use super::model::Scenario;
 use super::play::{Cast, play};
 use super::record::Record;
 use super::result::{Failure, Played};
+use super::update::{self, Update, Written};
 
 /// Scenario files of one run.
 pub const FILES_MAX: usize = 10_000;
@@ -25,6 +27,8 @@ pub const FILES_MAX: usize = 10_000;
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 /// Deepest folder that is looked into.
 const DEPTH_MAX: usize = 16;
+/// Runs that must agree with what is to be written, besides the one it was taken from.
+const UPDATE_RUNS: usize = 2;
 /// The folder of scenarios beside a definition.
 const FOLDER: &str = "scenarios";
 /// More threads than this only fight over the cores.
@@ -39,6 +43,8 @@ pub struct Settings<'a> {
     /// Plays only this order of each exploration; scenarios that explore nothing are played as they
     /// are.
     pub seed: Option<u64>,
+    /// Writes what happened into the `expect` of scenarios that expected something else.
+    pub update: bool,
     /// Makes the plugs of one scenario, from its number: what local functions keep (licenses) is
     /// its own.
     pub registry: &'a (dyn Fn(usize) -> io::Result<Registry> + Sync),
@@ -50,6 +56,7 @@ impl std::fmt::Debug for Settings<'_> {
             .field("paths", &self.paths)
             .field("filter", &self.filter)
             .field("seed", &self.seed)
+            .field("update", &self.update)
             .finish_non_exhaustive()
     }
 }
@@ -61,6 +68,8 @@ pub struct Summary {
     pub played: Vec<Played>,
     /// Files that cannot be played: scenarios or definitions with mistakes.
     pub broken: Vec<Diagnostics>,
+    /// What became of the files of scenarios that failed, where they were to be updated.
+    pub updates: Vec<Update>,
     /// What was gone of each definition that a scenario is about.
     pub coverage: Vec<Coverage>,
     /// Real time of all.
@@ -83,7 +92,7 @@ pub fn test(settings: &Settings<'_>) -> io::Result<Summary> {
     let began = Instant::now();
     let catalog = (settings.registry)(0)?;
     let mut broken = Vec::new();
-    let mut plans = Plans { registry: &catalog, known: BTreeMap::new() };
+    let mut plans = Plans { registry: &catalog, known: BTreeMap::new(), sources: BTreeMap::new() };
     let mut jobs = Vec::new();
     for path in find(&settings.paths)? {
         let source = text(&path)?;
@@ -104,15 +113,21 @@ pub fn test(settings: &Settings<'_>) -> io::Result<Summary> {
             Err(found) => broken.extend(found),
         }
     }
-    let done = play_all(&jobs, settings)?;
-    // Filters of events are asked again, and their expressions need the stack.
-    let coverage = on_big_stack(|| covered(&jobs, &done))?;
+    let mut done = play_all(&jobs, settings)?;
+    let updates =
+        if settings.update { update_all(&jobs, &mut done, settings)? } else { Vec::new() };
+    // A deep definition is read again for its lines.
+    let coverage = on_big_stack(|| covered(&jobs, &done, &plans.sources))?;
     let played = done.into_iter().map(|(one, _record)| one).collect();
-    Ok(Summary { played, broken, coverage, took: began.elapsed() })
+    Ok(Summary { played, broken, updates, coverage, took: began.elapsed() })
 }
 
 /// What the runs have gone of each definition that a scenario is about.
-fn covered(jobs: &[(Scenario, Cast)], done: &[(Played, Record)]) -> Vec<Coverage> {
+fn covered(
+    jobs: &[(Scenario, Cast)],
+    done: &[(Played, Record)],
+    sources: &BTreeMap<String, Source>,
+) -> Vec<Coverage> {
     let mut maps: BTreeMap<&str, Map> = BTreeMap::new();
     for ((_, cast), (_, record)) in jobs.iter().zip(done) {
         for plan in std::iter::once(&cast.plan).chain(&cast.with) {
@@ -123,7 +138,12 @@ fn covered(jobs: &[(Scenario, Cast)], done: &[(Played, Record)]) -> Vec<Coverage
             }
         }
     }
-    let mut coverage: Vec<Coverage> = maps.values().map(Map::coverage).collect();
+    let one = |(digest, map): (&&str, &Map)| {
+        let source = sources.get(*digest);
+        let tree = source.and_then(|source| Tree::read(source).ok());
+        map.coverage(source.map_or("", |source| &source.name), tree.as_ref())
+    };
+    let mut coverage: Vec<Coverage> = maps.iter().map(one).collect();
     coverage.sort_by(|left, right| left.definition.cmp(&right.definition));
     coverage
 }
@@ -137,7 +157,7 @@ fn find(paths: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
             continue;
         }
         for entry in walkdir::WalkDir::new(path).max_depth(DEPTH_MAX).sort_by_file_name() {
-            let entry = entry?;
+            let entry = entry.map_err(|error| unreadable(path, error))?;
             let is_yaml =
                 entry.path().extension().is_some_and(|kind| kind == "yaml" || kind == "yml");
             let folder = entry.path().parent().and_then(Path::file_name);
@@ -152,6 +172,15 @@ fn find(paths: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
     files.sort();
     files.dedup();
     Ok(files)
+}
+
+fn unreadable(path: &Path, error: walkdir::Error) -> io::Error {
+    let at = error.path().unwrap_or(path).display().to_string();
+    let error = io::Error::from(error);
+    let is_absent = error.kind() == io::ErrorKind::NotFound;
+    let cause =
+        if is_absent { "there is no such file or folder".to_owned() } else { error.to_string() };
+    io::Error::new(error.kind(), format!("{at} cannot be read: {cause}"))
 }
 
 fn text(path: &Path) -> io::Result<Source> {
@@ -169,6 +198,8 @@ fn text(path: &Path) -> io::Result<Source> {
 struct Plans<'r> {
     registry: &'r Registry,
     known: BTreeMap<PathBuf, Result<Arc<Plan>, Diagnostics>>,
+    /// The text of each plan, by its digest.
+    sources: BTreeMap<String, Source>,
 }
 
 impl Plans<'_> {
@@ -195,7 +226,10 @@ impl Plans<'_> {
             let compiled = on_big_stack(|| compile(&source, catalog))?;
             let compiled = compiled.map(|(plan, _warnings)| Arc::new(plan));
             match &compiled {
-                Ok(plan) => plans.push(Arc::clone(plan)),
+                Ok(plan) => {
+                    self.sources.insert(plan.digest.clone(), source);
+                    plans.push(Arc::clone(plan));
+                }
                 Err(diagnostics) => found.push(diagnostics.clone()),
             }
             self.known.insert(path, compiled);
@@ -277,6 +311,71 @@ fn play_all(
             done.remove(&number).unwrap_or_else(|| (panicked(scenario, cast), Record::default()))
         })
         .collect())
+}
+
+/// Updates the files of the scenarios that failed, one after another.
+fn update_all(
+    jobs: &[(Scenario, Cast)],
+    done: &mut [(Played, Record)],
+    settings: &Settings<'_>,
+) -> io::Result<Vec<Update>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut updates = Vec::new();
+    // Numbers of plugs that no run has had.
+    let mut number = jobs.len() + 1;
+    for ((scenario, cast), result) in jobs.iter().zip(done) {
+        if result.0.passed() {
+            continue;
+        }
+        let mut again = |scenario: &Scenario| {
+            number += 1;
+            let registry = (settings.registry)(number)?;
+            Ok(runtime.block_on(play(scenario, cast, &registry, settings.seed)))
+        };
+        let outcome = on_big_stack(|| update_one(scenario, result, &mut again))??;
+        updates.push(Update { file: scenario.file.clone(), outcome });
+    }
+    Ok(updates)
+}
+
+/// Updates the file of one scenario, when what happened happens again.
+fn update_one(
+    scenario: &Scenario,
+    result: &mut (Played, Record),
+    again: &mut (dyn FnMut(&Scenario) -> io::Result<(Played, Record)> + Send),
+) -> io::Result<Result<Written, String>> {
+    let path = Path::new(&scenario.file);
+    let old = text(path)?;
+    let (new, keys) = match update::propose(scenario, &old.text, &result.0, &result.1) {
+        Ok(proposed) => proposed,
+        Err(why) => return Ok(Err(why)),
+    };
+    let diff = crate::format::changes(&scenario.file, &old.text, &new);
+    let source = Source { name: old.name, text: new };
+    let updated = match super::read(&source) {
+        Ok(updated) => updated,
+        Err(found) => {
+            let first = found.items.first().map_or("", |item| item.message.as_str());
+            return Ok(Err(format!("what happened cannot be written as an expectation: {first}")));
+        }
+    };
+    for _ in 0..UPDATE_RUNS {
+        let (played, record) = again(&updated)?;
+        if let Some(failure) = played.failures.first() {
+            let message = failure.message.lines().next().unwrap_or_default();
+            let miss = failure.mismatches.first().map(|miss| {
+                format!(" ({}: once {}, then {})", miss.path, miss.expected, miss.found)
+            });
+            return Ok(Err(format!(
+                "another run gives something else, so it is not written: {message}{}; name what is \
+                 always the same, or use a matcher like $any",
+                miss.unwrap_or_default()
+            )));
+        }
+        *result = (played, record);
+    }
+    crate::format::replace(path, &source.text)?;
+    Ok(Ok(Written { keys, diff }))
 }
 
 /// The result of a scenario that broke its player.

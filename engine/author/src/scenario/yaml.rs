@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::format::edit::plain;
+
 /// The lines of a value, each `indent` levels (of two blanks) deep.
 pub(super) fn block(value: &Value, indent: usize) -> String {
     let mut out = String::new();
@@ -59,12 +61,7 @@ fn is_block(value: &Value) -> bool {
 
 /// A scalar: bare where that reads as the same text, else as JSON, which is YAML too.
 fn scalar(value: &Value) -> String {
-    let Some(text) = value.as_str() else { return value.to_string() };
-    let is_plain = text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || "._/@-".contains(c))
-        && !["true", "false", "null", "True", "False", "Null", "TRUE", "FALSE", "NULL"]
-            .contains(&text);
-    if is_plain { text.to_owned() } else { value.to_string() }
+    value.as_str().map_or_else(|| value.to_string(), plain)
 }
 
 #[cfg(test)]

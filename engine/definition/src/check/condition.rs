@@ -103,7 +103,7 @@ impl<'n> Checker<'n, '_> {
     }
 
     /// Whether a condition that reads nothing holds; `None` when it reads something.
-    fn always(&mut self, node: &'n Node) -> Option<bool> {
+    pub(super) fn always(&mut self, node: &'n Node) -> Option<bool> {
         let shape = self.constant_shape(node)?;
         match (shape.may_hold(), shape.may_fail()) {
             (true, false) => Some(true),

@@ -35,23 +35,34 @@ impl<'n> Checker<'n, '_> {
             if let TaskKind::Try(tried) = &task.kind {
                 self.never_caught(tried, node, catch);
                 if let (Some(retry), Some(place)) = (&tried.retry, catch.get("retry")) {
-                    self.retries(task.id, tried, retry, &place.node);
+                    self.retries(task.id, tried, retry, catch, &place.node);
                 }
             }
         }
     }
 
-    fn retries(&mut self, id: TaskId, tried: &Try, retry: &Retry, place: &'n Node) {
+    fn retries(
+        &mut self,
+        id: TaskId,
+        tried: &Try,
+        retry: &Retry,
+        catch: &'n Node,
+        place: &'n Node,
+    ) {
         let filter = &tried.filter;
         let narrow = filter.kind.is_some()
             || filter.status.is_some()
             || filter.instance.is_some()
             || filter.title.is_some()
             || filter.detail.is_some();
-        let judged = tried.when.is_some()
-            || tried.except_when.is_some()
-            || retry.when.is_some()
-            || retry.except_when.is_some();
+        let policy = self.used("retries", place).unwrap_or(place);
+        // A condition that is always the same chooses nothing.
+        let mut chooses = |node: &'n Node, name: &str, idle: bool| {
+            node.get(name).is_some_and(|entry| self.always(&entry.node) != Some(idle))
+        };
+        let judged = [catch, policy]
+            .into_iter()
+            .any(|node| chooses(node, "when", true) || chooses(node, "exceptWhen", false));
         let endless = retry.retries_max.is_none() && retry.total_max.is_none();
         if endless && !narrow && !judged {
             // The same place has been warned of when it was read.

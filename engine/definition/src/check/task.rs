@@ -74,7 +74,7 @@ impl<'n> Checker<'n, '_> {
                 self.timeout(&timeout.node, &at);
             }
             let done = self.work(id, node, &inside, locals, &at);
-            ways.extend(self.leave(id, node, &inside, done, &at));
+            ways.extend(self.leave(id, node, done, &at));
             self.undo(id, &ways);
         }
         self.beside(id, entry, locals, &mut ways);
@@ -238,14 +238,7 @@ impl<'n> Checker<'n, '_> {
     }
 
     /// `output` and `export`, then the way on.
-    fn leave(
-        &mut self,
-        id: TaskId,
-        node: &'n Node,
-        inside: &State,
-        done: Vec<Done>,
-        at: &At,
-    ) -> Ways {
+    fn leave(&mut self, id: TaskId, node: &'n Node, done: Vec<Done>, at: &At) -> Ways {
         let plan = self.plan;
         let task = plan.task(id);
         if done.is_empty() {
@@ -280,7 +273,6 @@ impl<'n> Checker<'n, '_> {
                 *caught = caught.join(&context);
             }
         }
-        let _: &State = inside;
         let state = State { data, context };
         let mut flows: Vec<Flow> = Vec::new();
         for done in done {

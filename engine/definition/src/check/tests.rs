@@ -3,7 +3,8 @@
 use serde_json::json;
 use tenure_adapter::{Catalog, EffectClass, Manifest, RetryDefault};
 
-use crate::{Source, compile, study};
+use crate::diagnostic::Diagnostic;
+use crate::{Diagnostics, Severity, Source, compile, study};
 
 mod doubt;
 
@@ -95,6 +96,13 @@ fn help(text: &str, part: &str) {
     let [item] = found.items.as_slice() else { panic!("{}", found.render(false)) };
     let said = format!("{} {} {}", item.message, item.label, item.help.as_deref().unwrap_or(""));
     assert!(said.contains(part), "{said}");
+}
+
+/// All findings, whether it compiles or not.
+fn found(text: &str) -> Diagnostics {
+    match compile(&source(&format!("{HEAD}{text}")), &catalog()) {
+        Ok((_, found)) | Err(found) => found,
+    }
 }
 
 #[test]
@@ -360,6 +368,23 @@ fn retries_have_limits_and_leave_declined_payments_alone() {
         &tried("order.create", "{errors: {with: {status: 503}}, retry: {delay: PT1S}}"),
         &[("no-limit", 4, "{delay")],
     );
+    // What is always true chooses nothing: still every error is retried.
+    for catch in [
+        "{when: '${ true }', retry: {delay: PT1S}}",
+        "{exceptWhen: '${ false }', retry: {delay: PT1S}}",
+        "{errors: {with: {}}, retry: {when: '${ true }', delay: PT1S}}",
+        "{retry: {delay: PT1S, limit: {attempt: {duration: PT5S}}}}",
+    ] {
+        let found = found(&tried("order.create", catch));
+        let wanted = |item: &&Diagnostic| item.code == "no-limit";
+        let found = found.items.iter().find(wanted).map(|item| item.severity);
+        assert_eq!(found, Some(Severity::Error), "{catch}");
+    }
+    // One who chooses is only warned.
+    let chosen = "{when: '${ .error.status == 503 }', retry: {delay: PT1S}}";
+    let found = found(&tried("order.create", chosen));
+    let found = found.items.iter().find(|item| item.code == "no-limit");
+    assert_eq!(found.map(|item| item.severity), Some(Severity::Warning));
     check(
         &tried("order.pay", &format!("{{retry: {{{limit}}}}}")),
         &[("retried-decline", 4, "{delay")],
@@ -436,4 +461,11 @@ fn hostile_data_flow_ends() {
     assert!(compile(&source(&text), &catalog()).is_ok());
     let nest = "{for: {in: .x}, do: [{t: ".repeat(14) + "{set: '${ {a: .} }'}" + &"}]}".repeat(14);
     drop(compile(&source(&format!("{HEAD}do:\n  - t: {nest}\n")), &catalog()));
+}
+
+#[test]
+fn expressions_that_give_several_values_or_none_are_told() {
+    check("do:\n  - a: {set: {b: '${ 1, 2 }'}}\n", &[("several-outputs", 2, " 1, 2")]);
+    check("do:\n  - a: {set: {b: '${ empty }'}}\n", &[("no-output", 2, " empty")]);
+    check("do:\n  - a: {set: {b: '${ first(1, 2) }'}}\n", &[]);
 }

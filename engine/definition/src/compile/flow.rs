@@ -4,8 +4,9 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::Dfs;
 
 use super::Compiler;
-use crate::plan::{Block, Flow, Task, TaskId, TaskKind};
+use crate::plan::{Block, Flow, Task, TaskId};
 use crate::read::Node;
+use crate::way::Part;
 
 /// An edge from each task to those that can come next, and from a task to where its blocks begin.
 /// Node indexes are task ids. Ends (`exit`, `end`) have no edge.
@@ -20,15 +21,15 @@ pub(super) fn graph(tasks: &[Task]) -> DiGraph<TaskId, Flow> {
                 graph.add_edge(index(task.id), index(to), flow);
             }
         };
-        let beside = task.extensions.iter().flat_map(|extension| {
-            [extension.before.first(), extension.after.first()].into_iter().flatten()
-        });
-        let undo = task.compensate.iter().filter_map(|block| block.first());
-        for entry in entries(&task.kind).into_iter().chain(beside.copied()).chain(undo.copied()) {
-            edge(Some(entry), Flow::Continue);
+        for (part, block) in task.blocks() {
+            let entries =
+                if part == Part::Branches { block } else { block.get(..1).unwrap_or(block) };
+            for entry in entries {
+                edge(Some(*entry), Flow::Continue);
+            }
         }
-        for flow in exits(task) {
-            edge(target(task, flow), flow);
+        for way in task.ways() {
+            edge(task.target(way.flow), way.flow);
         }
     }
     graph
@@ -36,72 +37,6 @@ pub(super) fn graph(tasks: &[Task]) -> DiGraph<TaskId, Flow> {
 
 fn index(id: TaskId) -> NodeIndex {
     NodeIndex::new(usize::try_from(id.0).expect("a task id fits an index"))
-}
-
-/// The task a flow leads to, if any.
-fn target(task: &Task, flow: Flow) -> Option<TaskId> {
-    match flow {
-        Flow::Continue => task.next,
-        Flow::Task(id) => Some(id),
-        Flow::Exit | Flow::End => None,
-    }
-}
-
-/// Where the blocks inside a task begin.
-fn entries(kind: &TaskKind) -> Vec<TaskId> {
-    let first = |block: &Block| block.first().copied();
-    match kind {
-        TaskKind::Do(body) => first(body).into_iter().collect(),
-        TaskKind::For(looped) => first(&looped.body).into_iter().collect(),
-        TaskKind::Fork(fork) => fork.branches.clone(),
-        TaskKind::Try(tried) => {
-            first(&tried.body).into_iter().chain(tried.handler.as_ref().and_then(first)).collect()
-        }
-        TaskKind::Function(function) => first(&function.body).into_iter().collect(),
-        TaskKind::Listen(listen) => {
-            listen.foreach.as_ref().and_then(|each| first(&each.body)).into_iter().collect()
-        }
-        TaskKind::Call(_)
-        | TaskKind::Compensate
-        | TaskKind::Rethrow
-        | TaskKind::Human(_)
-        | TaskKind::Emit(_)
-        | TaskKind::Raise(_)
-        | TaskKind::Run(_)
-        | TaskKind::Set(_)
-        | TaskKind::Switch(_)
-        | TaskKind::Wait(_) => Vec::new(),
-    }
-}
-
-/// The ways out of a task.
-fn exits(task: &Task) -> Vec<Flow> {
-    match &task.kind {
-        TaskKind::Switch(cases) => {
-            let mut flows: Vec<Flow> = cases.iter().map(|case| case.then).collect();
-            let always = cases.iter().any(|case| case.when.is_none());
-            if !always || task.condition.is_some() {
-                flows.push(task.then);
-            }
-            flows
-        }
-        TaskKind::Raise(_) | TaskKind::Rethrow if task.condition.is_none() => Vec::new(),
-        TaskKind::Try(tried) => std::iter::once(task.then).chain(tried.then).collect(),
-        TaskKind::Call(_)
-        | TaskKind::Function(_)
-        | TaskKind::Compensate
-        | TaskKind::Rethrow
-        | TaskKind::Human(_)
-        | TaskKind::Do(_)
-        | TaskKind::Emit(_)
-        | TaskKind::For(_)
-        | TaskKind::Fork(_)
-        | TaskKind::Listen(_)
-        | TaskKind::Raise(_)
-        | TaskKind::Run(_)
-        | TaskKind::Set(_)
-        | TaskKind::Wait(_) => vec![task.then],
-    }
 }
 
 impl Compiler<'_, '_> {

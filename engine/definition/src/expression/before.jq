@@ -22,6 +22,13 @@ def __skip($count; f): skip($count; f);
 def __range($from; $to; $by): range($from; $to; $by);
 def range($from; $to; $by): if $by == 0 then {}[] else __range($from; $to; $by) end;
 def __reverse: reverse;
+# Each round pays, for it may run all of the expression.
+def until(cond; update): def rec: if cond then . else update | __tick | rec end; rec;
+# A date format is short.
+def __strftime($format): strftime($format);
+def strftime($format): __strftime($format | __format);
+def __strptime($format): strptime($format);
+def strptime($format): __strptime($format | __format);
 def nan: __nan;
 def infinite: __infinite;
 def keys_unsorted: __keys;

@@ -71,12 +71,10 @@ impl Reader {
             Term::Id => Some(Node::Input),
             Term::Var(name) => Some(Node::Variable(name.trim_start_matches('$').to_owned())),
             Term::Num(text) => integer(text).map(Node::Constant),
-            Term::Neg(term) => match self.node(term)? {
-                Node::Constant(Value::Number(number)) => {
-                    number.as_i64()?.checked_neg().map(|value| Node::Constant(value.into()))
-                }
-                _ => None,
-            },
+            Term::Neg(term) => {
+                let Node::Constant(Value::Number(number)) = self.node(term)? else { return None };
+                number.as_i64()?.checked_neg().map(|value| Node::Constant(value.into()))
+            }
             Term::Str(None, parts) => self.text(parts),
             Term::Arr(None) => Some(Node::Array(Vec::new())),
             Term::Arr(Some(items)) => {
@@ -162,10 +160,7 @@ impl Reader {
                 Some((Node::Constant(name.clone().into()), Node::Variable(name)))
             }
             (key, None) => {
-                let value = match self.node(key)? {
-                    Node::Constant(Value::String(key)) => Node::Field(Box::new(Node::Input), key),
-                    key => Node::At(Box::new(Node::Input), Box::new(key)),
-                };
+                let value = picked(Node::Input, self.node(key)?);
                 Some((self.node(key)?, value))
             }
             (key, Some(value)) => self.node(key).zip(self.node(value)),
@@ -199,13 +194,18 @@ impl Reader {
         let mut node = self.node(base)?;
         for (part, _) in &path.0 {
             let Part::Index(index) = part else { return None };
-            node = match self.node(index)? {
-                Node::Constant(Value::String(name)) => Node::Field(Box::new(node), name),
-                index => Node::At(Box::new(node), Box::new(index)),
-            };
+            node = picked(node, self.node(index)?);
         }
         Some(node)
     }
+}
+
+/// `base[index]`.
+fn picked(base: Node, index: Node) -> Node {
+    if let Node::Constant(Value::String(name)) = index {
+        return Node::Field(Box::new(base), name);
+    }
+    Node::At(Box::new(base), Box::new(index))
 }
 
 /// A number in plain digits. All others are jq's.

@@ -2,11 +2,11 @@
 //!
 //! The public syntax tree is rewritten before it is compiled: a `__tick` goes before each
 //! definition body and after each iteration, `*` becomes a checked multiplication, and every value
-//! that is built passes `__size`, which refuses large ones and lets the rest pay by their size.
+//! that is built passes `__size`, which refuses large ones and lets the rest pay by their size. What
+//! multiplies or copies inside an operator or a path pays to [`meter`] before it does.
 //! Since *virtual* size is bounded (shared parts count each time), comparing, printing and dropping
 //! values are bounded too. Running out is a halt, which `try` cannot swallow.
 
-use std::cell::Cell;
 use std::fmt::{self, Write as _};
 
 use jaq_core::box_iter::box_once;
@@ -20,33 +20,24 @@ use jaq_core::{DataT, Exn, Lut, Native};
 use jaq_json::{Num, Val};
 
 use super::item::{Item, times_of};
+use super::meter::{self, Limit};
 use super::outputs::{Outputs, outputs};
 use super::text;
 
-/// Work one evaluation may do. A definition's call costs [`CALL_COST`], a turn of `reduce` or
-/// `foreach` [`TURN_COST`], an output of `.[]` or `range` one.
-const FUEL: u64 = 500_000;
+/// What a call of a definition costs. An output of `.[]` or `range` costs one turn.
 const CALL_COST: u64 = 5;
 /// Bounds the turns to 50,000: each may nest its value one level deeper.
 const TURN_COST: u64 = 10;
-/// Largest value, where each part weighs 1 and each [`TEXT_UNIT`] bytes of text 1 more.
-const WEIGHT_MAX: u64 = 100_000;
-const TEXT_UNIT: u64 = 16;
-/// Deepest value that is built. Must stay below what dropping and comparing can recurse through.
-const DEPTH_MAX: u64 = 10_000;
-/// Weight that costs one unit of fuel to build or to look through.
-const WEIGHT_PER_FUEL: u64 = 8;
 /// Largest integer, in bits.
 const BITS_MAX: u64 = 4_096;
+/// Literals longer than this pay for each time they are read: a copy is made of them.
+const LITERAL_FREE: usize = 64;
+const DIGITS_FREE: usize = 18;
 /// Longest error message, in bytes.
 const MESSAGE_MAX: usize = 300;
 
-const OUT_OF_FUEL: i32 = 1;
-const TOO_LARGE: i32 = 2;
-
-/// How much work is left.
+/// What pays. What is left to pay with is kept by [`meter`].
 pub(super) struct Fuel {
-    left: Cell<u64>,
     /// What a turn costs: between two turns all of the author's term may run.
     turn: u64,
 }
@@ -54,79 +45,30 @@ pub(super) struct Fuel {
 /// What a turn of a term costs. Terms within a turn are not counted one by one, so that a short
 /// expression pays little; a long one pays for its length instead, and for the nesting it allows.
 pub(super) fn turn_cost(term: &Code<'_>) -> u64 {
-    const TERMS_PER_FUEL: u64 = 16;
-    const SQUARE_PER_FUEL: u64 = 16_384;
+    const TERMS_PER_FUEL: u64 = 4;
+    const SQUARE_PER_FUEL: u64 = 8_192;
     let mut terms = 0_u64;
     super::program::visit(term, &mut |_| terms += 1);
     1 + terms / TERMS_PER_FUEL + terms * terms / SQUARE_PER_FUEL
 }
 
 impl Fuel {
+    /// A full tank, for an evaluation that begins on this thread.
     pub(super) fn full(turn: u64) -> Self {
-        Self { left: Cell::new(FUEL), turn }
-    }
-
-    pub(super) fn spend<'a>(&self, cost: u64) -> Result<(), Exn<'a, Item>> {
-        match self.left.get().checked_sub(cost) {
-            Some(left) => {
-                self.left.set(left);
-                Ok(())
-            }
-            None => Err(Exn::halt(OUT_OF_FUEL)),
-        }
+        meter::begin();
+        Self { turn }
     }
 
     /// One more turn of something that repeats.
-    fn turn<'a>(&self, cost: u64) -> Result<(), Exn<'a, Item>> {
-        self.spend(cost.saturating_mul(self.turn))
-    }
-
-    /// Refuses large values; charges by weight.
-    pub(super) fn weigh<'a>(&self, value: &Val) -> Result<(), Exn<'a, Item>> {
-        let mut left = WEIGHT_MAX;
-        if weigh_below(value, DEPTH_MAX, &mut left).is_none() {
-            return Err(Exn::halt(TOO_LARGE));
-        }
-        self.spend(1 + (WEIGHT_MAX - left) / WEIGHT_PER_FUEL)
-    }
-
-    /// Pays for what goes over its input several times: sorting, coding.
-    fn weigh_often<'a>(&self, value: &Val) -> Result<(), Exn<'a, Item>> {
-        const TIMES: usize = 6;
-        (0..TIMES).try_for_each(|_| self.weigh(value))
+    fn turn(&self, cost: u64) -> Result<(), Limit> {
+        meter::spend(cost.saturating_mul(self.turn))
     }
 }
 
-impl Fuel {
-    /// Pays for a search by regular expression, whose time can grow with the square of the text.
-    pub(super) fn search<'a>(&self, value: &Val) -> Result<(), Exn<'a, Item>> {
-        const BYTES_PER_FUEL: u64 = 4;
-        const SQUARE_PER_FUEL: u64 = 65_536;
-        let Val::TStr(text) = value else { return Ok(()) };
-        let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
-        let square = length.saturating_mul(length) / SQUARE_PER_FUEL;
-        self.spend(square.saturating_add(length / BYTES_PER_FUEL))
-    }
-}
-
-fn weigh_below(value: &Val, depth: u64, left: &mut u64) -> Option<()> {
-    let depth = depth.checked_sub(1)?;
-    let own = match value {
-        Val::Null | Val::Bool(_) => 1,
-        Val::Num(Num::BigInt(value)) => 1 + value.bits() / TEXT_UNIT,
-        Val::Num(Num::Int(_) | Num::Float(_) | Num::Dec(_)) => 1,
-        Val::BStr(bytes) | Val::TStr(bytes) => 1 + u64::try_from(bytes.len()).ok()? / TEXT_UNIT,
-        Val::Arr(_) | Val::Obj(_) => 1,
-    };
-    *left = left.checked_sub(own)?;
-    match value {
-        Val::Arr(items) => items.iter().try_for_each(|item| weigh_below(item, depth, left)),
-        Val::Obj(fields) => fields.iter().try_for_each(|(key, value)| {
-            weigh_below(key, depth, left)?;
-            weigh_below(value, depth, left)
-        }),
-        Val::Null | Val::Bool(_) | Val::Num(_) | Val::BStr(_) | Val::TStr(_) => Some(()),
-    }
+/// Pays for what goes over its input several times: sorting, coding.
+fn weigh_often(value: &Val) -> Result<(), Limit> {
+    const TIMES: u64 = 6;
+    meter::weigh_times(value, TIMES)
 }
 
 /// The kind of data our programs run with: plain values, and the fuel.
@@ -162,18 +104,18 @@ pub(super) fn natives() -> Vec<Fun<Fenced>> {
     macro_rules! gate {
         ($name:literal, $check:expr) => {{
             let native = Native::<Fenced>::new(|cv| {
-                let check: fn(&Fuel, &Val) -> Result<(), Exn<'static, Item>> = $check;
-                box_once(check(cv.0.data().fuel, &cv.1.0).map(|()| cv.1))
+                let check: fn(&Fuel, &Val) -> Result<(), Limit> = $check;
+                box_once(check(cv.0.data().fuel, &cv.1.0).map(|()| cv.1).map_err(Exn::from))
             })
             .with_paths(|cv| {
-                let check: fn(&Fuel, &Val) -> Result<(), Exn<'static, Item>> = $check;
-                box_once(check(cv.0.data().fuel, &cv.1.0.0).map(|()| cv.1))
+                let check: fn(&Fuel, &Val) -> Result<(), Limit> = $check;
+                box_once(check(cv.0.data().fuel, &cv.1.0.0).map(|()| cv.1).map_err(Exn::from))
             })
             .with_update(|cv, update| {
-                let check: fn(&Fuel, &Val) -> Result<(), Exn<'static, Item>> = $check;
+                let check: fn(&Fuel, &Val) -> Result<(), Limit> = $check;
                 match check(cv.0.data().fuel, &cv.1.0) {
                     Ok(()) => update(cv.1),
-                    Err(halt) => box_once(Err(halt)),
+                    Err(limit) => box_once(Err(limit.into())),
                 }
             });
             ($name, v(0), native)
@@ -181,48 +123,49 @@ pub(super) fn natives() -> Vec<Fun<Fenced>> {
     }
     vec![
         gate!("__tick", |fuel, _| fuel.turn(1)),
-        gate!("__call", |fuel, _| fuel.spend(CALL_COST)),
+        gate!("__call", |_, _| meter::spend(CALL_COST)),
         gate!("__bind", |fuel, _| fuel.turn(CALL_COST)),
         gate!("__turn", |fuel, _| fuel.turn(TURN_COST)),
-        gate!("__size", Fuel::weigh),
-        gate!("__often", Fuel::weigh_often),
+        gate!("__size", |_, value| meter::weigh(value)),
+        gate!("__often", |_, value| weigh_often(value)),
         (
             "__mul",
             v(2),
             Native::new(|mut cv| {
                 let right = cv.0.pop_var();
                 let left = cv.0.pop_var();
-                box_once(multiply(cv.0.data().fuel, left, right))
+                box_once(multiply(left, right))
             }),
         ),
     ]
 }
 
 /// `left * right`, refused before it is computed when the product would be large.
-fn multiply<'a>(fuel: &Fuel, left: Item, right: Item) -> Result<Item, Exn<'a, Item>> {
+fn multiply<'a>(left: Item, right: Item) -> Result<Item, Exn<'a, Item>> {
     let bits = |value: &Val| {
         if let Val::Num(Num::BigInt(value)) = value { value.bits() } else { u64::from(u64::BITS) }
     };
-    let product = match (&left.0, &right.0) {
+    meter::spend(CALL_COST)?;
+    match (&left.0, &right.0) {
         (Val::TStr(text), Val::Num(times)) | (Val::Num(times), Val::TStr(text)) => {
-            let times = times_of(times).unwrap_or(0);
-            u64::try_from(text.len().saturating_mul(times)).unwrap_or(u64::MAX) / TEXT_UNIT
+            meter::text(text.len().saturating_mul(times_of(times).unwrap_or(0)))?;
         }
-        (Val::Num(_), Val::Num(_)) if bits(&left.0) + bits(&right.0) > BITS_MAX => u64::MAX,
-        _ => 0,
-    };
-    if product > WEIGHT_MAX {
-        return Err(Exn::halt(TOO_LARGE));
+        (Val::Num(_), Val::Num(_)) if bits(&left.0) + bits(&right.0) > BITS_MAX => {
+            return Err(meter::end(Limit::Size).into());
+        }
+        _ => {}
     }
-    fuel.spend(CALL_COST + product / WEIGHT_PER_FUEL)?;
     let value = (left * right).map_err(Exn::from)?;
-    fuel.weigh(&value.0)?;
+    meter::weigh(&value.0)?;
     Ok(value)
 }
 
 /// Why an evaluation ended without a value, in words for the author.
 pub(super) fn explain(exception: Exn<'_, Item>) -> String {
-    let exception = match exception.get_err() {
+    if let Some(limit) = meter::met() {
+        return limit.to_string();
+    }
+    match exception.get_err() {
         Ok(error) => {
             let mut message = Short(String::new());
             // The text of `error("...")` is wanted without quotes, anything else as JSON.
@@ -237,15 +180,9 @@ pub(super) fn explain(exception: Exn<'_, Item>) -> String {
             };
             // Cut off by intent: the value inside may be large.
             let cut = message.write_str(&shown).is_err();
-            return if cut { message.0 + "..." } else { message.0 };
+            if cut { message.0 + "..." } else { message.0 }
         }
-        Err(other) => other,
-    };
-    match exception.get_halt() {
-        Ok(TOO_LARGE) => format!(
-            "a value grew larger than {WEIGHT_MAX} parts (text counts one part per {TEXT_UNIT} bytes)"
-        ),
-        Ok(_) => "the expression takes too much work (an endless loop?)".to_owned(),
+        // Every halt is of a limit, and no author can write one.
         Err(_) => "`break` left the expression".to_owned(),
     }
 }
@@ -294,6 +231,7 @@ fn fence_all<'s>(terms: Vec<Code<'s>>) -> Vec<Code<'s>> {
 /// Puts the fences into a term.
 pub(super) fn fence<'s>(term: Code<'s>) -> Code<'s> {
     match term {
+        Term::Num(digits) if digits.len() > DIGITS_FREE => then(term, call("__size")),
         Term::Id | Term::Num(_) | Term::Break(_) | Term::Var(_) => term,
         Term::Recurse => then(term, call("__tick")),
         Term::Str(format, parts) => fence_text(format, parts),
@@ -311,6 +249,14 @@ pub(super) fn fence<'s>(term: Code<'s>) -> Code<'s> {
             then(Term::Obj(fields.into_iter().map(field).collect()), call("__size"))
         }
         Term::Neg(term) => Term::Neg(fence_box(term)),
+        Term::BinOp(left, BinaryOp::Comma, right) => {
+            let mut items = fence_all(listed([*left, *right]));
+            let last = items.pop();
+            let mut items: Vec<_> =
+                items.into_iter().map(|item| then(item, call("__tick"))).collect();
+            items.extend(last);
+            comma(items)
+        }
         Term::BinOp(left, op, right) => fence_operation(*left, op, *right),
         Term::Label(name, term) => Term::Label(name, fence_box(term)),
         Term::Fold(name, source, pattern, args) => {
@@ -340,17 +286,43 @@ pub(super) fn fence<'s>(term: Code<'s>) -> Code<'s> {
 
 /// The items an array lists need no tick each: the array makes one value of them.
 fn fence_items<'s>(items: Code<'s>) -> Code<'s> {
-    if let Term::BinOp(left, BinaryOp::Comma, right) = items {
-        let (left, right) = (fence_items(*left), fence_items(*right));
-        return Term::BinOp(Box::new(left), BinaryOp::Comma, Box::new(right));
+    comma(fence_all(listed([items])))
+}
+
+/// The terms between commas.
+fn listed<'s>(terms: impl IntoIterator<Item = Code<'s>>) -> Vec<Code<'s>> {
+    let mut open: Vec<Code<'s>> = terms.into_iter().collect();
+    open.reverse();
+    let mut items = Vec::new();
+    while let Some(term) = open.pop() {
+        if let Term::BinOp(left, BinaryOp::Comma, right) = term {
+            open.extend([*right, *left]);
+        } else {
+            items.push(term);
+        }
     }
-    fence(items)
+    items
+}
+
+/// Terms between commas, nested evenly: each output passes through every level above it, which in
+/// a chain would be as many as there are terms.
+fn comma(mut items: Vec<Code<'_>>) -> Code<'_> {
+    if items.len() < 2 {
+        return items.pop().unwrap_or_default();
+    }
+    let right = items.split_off(items.len() / 2);
+    Term::BinOp(Box::new(comma(items)), BinaryOp::Comma, Box::new(comma(right)))
 }
 
 /// Interpolation goes through a bounded printer, and the joined text is weighed.
 fn fence_text<'s>(format: Option<&'s str>, parts: Vec<StrPart<&'s str, Code<'s>>>) -> Code<'s> {
     if !parts.iter().any(|part| matches!(part, StrPart::Term(_))) {
-        return Term::Str(format, parts);
+        let length = |part: &StrPart<&str, _>| {
+            if let StrPart::Str(part) = part { part.len() } else { 1 }
+        };
+        let length: usize = parts.iter().map(length).sum();
+        let literal = Term::Str(format, parts);
+        return if length > LITERAL_FREE { then(literal, call("__size")) } else { literal };
     }
     let part = |part| match part {
         StrPart::Term(term) => StrPart::Term(fence(term)),
@@ -364,13 +336,11 @@ fn fence_operation<'s>(left: Code<'s>, op: BinaryOp<&'s str>, right: Code<'s>) -
     let (left, right) = (fence(left), fence(right));
     let operation = |left, op, right| Term::BinOp(Box::new(left), op, Box::new(right));
     match op {
-        BinaryOp::Comma => operation(then(left, call("__tick")), BinaryOp::Comma, right),
         BinaryOp::Math(Math::Mul) => Term::Call("__mul", vec![left, right]),
         BinaryOp::Math(Math::Add) => then(operation(left, op, right), call("__size")),
-        // Subtracting and dividing look through their operands.
-        BinaryOp::Math(Math::Sub | Math::Div | Math::Rem) | BinaryOp::Cmp(_) => {
-            operation(then(left, call("__size")), op, then(right, call("__size")))
-        }
+        // Comparing looks through its operands. Subtracting and dividing do where there is something
+        // to look through, and pay themselves.
+        BinaryOp::Cmp(_) => operation(then(left, call("__size")), op, then(right, call("__size"))),
         BinaryOp::UpdateMath(Math::Mul) => {
             // `l *= r` means `r as $x | l |= . * $x`; as such it can be checked.
             let product = Term::Call("__mul", vec![Term::Id, Term::Var("$__factor")]);
@@ -385,9 +355,12 @@ fn fence_operation<'s>(left: Code<'s>, op: BinaryOp<&'s str>, right: Code<'s>) -
             let left = then(left, call("__bind"));
             operation(left, BinaryOp::Pipe(Some(fence_pattern(pattern))), right)
         }
-        BinaryOp::Pipe(None) | BinaryOp::Alt | BinaryOp::Or | BinaryOp::And => {
-            operation(left, op, right)
-        }
+        BinaryOp::Math(Math::Sub | Math::Div | Math::Rem)
+        | BinaryOp::Comma
+        | BinaryOp::Pipe(None)
+        | BinaryOp::Alt
+        | BinaryOp::Or
+        | BinaryOp::And => operation(left, op, right),
     }
 }
 
@@ -403,10 +376,17 @@ fn fence_pattern(pattern: Pattern<&str>) -> Pattern<&str> {
 }
 
 fn fence_call<'s>(name: &'s str, args: Vec<Code<'s>>) -> Code<'s> {
-    let called = Term::Call(name, fence_all(args));
+    let mut args = fence_all(args);
+    if super::prelude::calls_often(name) {
+        args = args.into_iter().map(|arg| then(call("__tick"), arg)).collect();
+    }
+    let called = Term::Call(name, args);
     match name {
         // Makes values out of nothing, so each one pays.
         "range" => then(called, call("__tick")),
+        name if super::prelude::lengthens(name) => {
+            then(call("__often"), then(called, call("__size")))
+        }
         name if super::prelude::looks_often(name) => then(call("__often"), called),
         name if super::prelude::looks_through(name) => then(call("__size"), called),
         _ => called,

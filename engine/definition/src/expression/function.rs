@@ -10,11 +10,12 @@
 
 use jaq_core::box_iter::box_once;
 use jaq_core::native::{Fun, v};
-use jaq_core::{Error, Exn, Native};
+use jaq_core::{Bind, Error, Exn, Native};
 use jaq_json::{Map, Val};
 
-use super::fence::{Fenced, Fuel};
+use super::fence::Fenced;
 use super::item::{self, Item, fail};
+use super::meter::{self, Limit};
 use super::regular::Search;
 use super::text::{self, shown};
 use super::value;
@@ -23,20 +24,20 @@ type Outcome<'a> = Result<Val, Exn<'a, Item>>;
 
 /// A function of the input and of arguments that are values.
 macro_rules! native {
-    ($name:literal, $count:literal, |$fuel:ident, $value:ident, $args:pat_param| $body:expr) => {
+    ($name:literal, $count:literal, |$value:ident, $args:pat_param| $body:expr) => {
         (
             $name,
             v($count),
             Native::<Fenced>::new(|mut cv| {
                 let mut args: [Val; $count] = std::array::from_fn(|_| cv.0.pop_var().0);
                 args.reverse();
-                let fuel = cv.0.data().fuel;
-                fn body<'a>($fuel: &Fuel, $value: Val, $args: [Val; $count]) -> Outcome<'a> {
+                fn body<'a>($value: Val, $args: [Val; $count]) -> Outcome<'a> {
                     $body
                 }
-                let outcome = body(fuel, cv.1.0, args);
+                let paid = args.iter().try_for_each(meter::weigh).map_err(Exn::from);
+                let outcome = paid.and_then(|()| body(cv.1.0, args));
                 box_once(outcome.and_then(|value| {
-                    fuel.weigh(&value)?;
+                    meter::weigh(&value)?;
                     Ok(Item(value))
                 }))
             }),
@@ -48,115 +49,160 @@ macro_rules! native {
 pub(super) fn natives() -> Vec<Fun<Fenced>> {
     let mut all = of_text();
     all.extend(of_values());
+    all.extend(of_paths());
     all
+}
+
+/// Functions of an argument that is a path.
+fn of_paths() -> Vec<Fun<Fenced>> {
+    /// Each path an argument gives, made into a value by `$make` of the path and what is there.
+    macro_rules! paths {
+        ($name:literal, $make:expr) => {
+            (
+                $name,
+                [Bind::Fun(())].into(),
+                Native::<Fenced>::new(|mut cv| {
+                    let (paths, context) = cv.0.pop_fun();
+                    let found = paths.paths((context, (cv.1, Default::default())));
+                    Box::new(found.map(|found| {
+                        let (value, keys) = found?;
+                        let make: fn(Val, Item) -> Val = $make;
+                        Ok(Item(make(path_of(keys.iter())?, value)))
+                    }))
+                }),
+            )
+        };
+    }
+    vec![
+        paths!("path", |path, _| path),
+        paths!("path_value", |path, value| [path, value.0].into_iter().collect()),
+    ]
+}
+
+/// A path whose keys come from the end. In a deep value there are as many paths as keys in each.
+fn path_of<'i>(keys: impl Iterator<Item = &'i Item>) -> Result<Val, Limit> {
+    let mut keys: Vec<Val> = keys.map(|key| key.0.clone()).collect();
+    meter::list(keys.len())?;
+    keys.reverse();
+    Ok(keys.into_iter().collect())
+}
+
+/// Longest format of a date, in bytes.
+const FORMAT_MAX: usize = 1_000;
+
+/// Lets a format of dates pass, if it is short: what it makes may be a hundred times as long.
+fn format_of_dates(format: Val) -> Result<Val, Error<Item>> {
+    match &format {
+        Val::TStr(text) if text.len() > FORMAT_MAX => {
+            Err(fail(format_args!("a date format may have {FORMAT_MAX} bytes at most")))
+        }
+        _ => Ok(format),
+    }
+}
+
+/// The code points of a text.
+fn explode(value: &Val) -> Result<Val, Error<Item>> {
+    let Val::TStr(bytes) = value else {
+        return Err(fail(format_args!("{} cannot be exploded", shown(value))));
+    };
+    let text = String::from_utf8_lossy(bytes);
+    meter::list(text.chars().count())?;
+    let code = |char| usize::try_from(u32::from(char)).map_or(Val::Null, Val::from);
+    Ok(text.chars().map(code).collect())
 }
 
 /// Functions that read or make text.
 fn of_text() -> Vec<Fun<Fenced>> {
     vec![
-        native!("__tojson", 0, |fuel, value, _| print(fuel, &value)),
-        native!("__text", 0, |fuel, value, _| match value {
+        native!("__tojson", 0, |value, _| print(&value)),
+        native!("__text", 0, |value, _| match value {
             Val::TStr(_) => Ok(value),
-            value => print(fuel, &value),
+            value => print(&value),
         }),
-        native!("__fromjson", 0, |_fuel, value, _| Ok(from_json(&value)?)),
-        native!("__join", 1, |_fuel, value, [by]| Ok(join(&value, &by)?)),
-        native!("__sh", 0, |_fuel, value, _| Ok(Val::utf8_str(text::shell(&value)?))),
-        native!("__csv", 0, |_fuel, value, _| Ok(Val::utf8_str(text::csv(&value)?))),
-        native!("__tsv", 0, |_fuel, value, _| Ok(Val::utf8_str(text::tsv(&value)?))),
-        native!("__base32", 0, |fuel, value, _| Ok(Val::utf8_str(text::base32(&bytes(
-            fuel, &value
-        )?)))),
-        native!("__base64d", 0, |fuel, value, _| Ok(Val::utf8_str(text::from_base64(&bytes(
-            fuel, &value
-        )?)?))),
-        native!("__base32d", 0, |fuel, value, _| Ok(Val::utf8_str(text::from_base32(&bytes(
-            fuel, &value
-        )?)?))),
-        native!("__trimstr", 3, |_fuel, value, [part, left, right]| {
+        native!("__fromjson", 0, |value, _| Ok(from_json(&value)?)),
+        native!("__join", 1, |value, [by]| Ok(join(&value, &by)?)),
+        native!("__sh", 0, |value, _| Ok(Val::utf8_str(text::shell(&value)?))),
+        native!("__csv", 0, |value, _| Ok(Val::utf8_str(text::csv(&value)?))),
+        native!("__tsv", 0, |value, _| Ok(Val::utf8_str(text::tsv(&value)?))),
+        native!("__base32", 0, |value, _| Ok(Val::utf8_str(text::base32(&bytes(&value)?)))),
+        native!("__base64d", 0, |value, _| Ok(Val::utf8_str(text::from_base64(&bytes(&value)?)?))),
+        native!("__base32d", 0, |value, _| Ok(Val::utf8_str(text::from_base32(&bytes(&value)?)?))),
+        native!("__trimstr", 3, |value, [part, left, right]| {
             Ok(trim(&value, &part, left == Val::Bool(true), right == Val::Bool(true))?)
         }),
-        native!("__test", 2, |fuel, value, [pattern, flags]| {
-            Ok(Val::Bool(search(fuel, &value, &pattern, &flags)?.found()))
+        native!("__test", 2, |value, [pattern, flags]| {
+            Ok(Val::Bool(search(&value, &pattern, &flags)?.found()?))
         }),
-        native!("__match", 2, |fuel, value, [pattern, flags]| {
-            Ok(search(fuel, &value, &pattern, &flags)?.objects())
+        native!("__match", 2, |value, [pattern, flags]| {
+            Ok(search(&value, &pattern, &flags)?.objects()?)
         }),
-        native!("__capture", 2, |fuel, value, [pattern, flags]| {
-            Ok(search(fuel, &value, &pattern, &flags)?.captures())
+        native!("__capture", 2, |value, [pattern, flags]| {
+            Ok(search(&value, &pattern, &flags)?.captures()?)
         }),
-        native!("__scan", 2, |fuel, value, [pattern, flags]| {
-            Ok(search(fuel, &value, &pattern, &flags)?.global().texts())
+        native!("__scan", 2, |value, [pattern, flags]| {
+            Ok(search(&value, &pattern, &flags)?.global().texts()?)
         }),
-        native!("__split", 2, |fuel, value, [pattern, flags]| {
-            Ok(search(fuel, &value, &pattern, &flags)?.global().between())
+        native!("__split", 2, |value, [pattern, flags]| {
+            Ok(search(&value, &pattern, &flags)?.global().between()?)
         }),
-        native!("__pieces", 2, |fuel, value, [pattern, flags]| {
-            Ok(search(fuel, &value, &pattern, &flags)?.pieces())
+        native!("__pieces", 2, |value, [pattern, flags]| {
+            Ok(search(&value, &pattern, &flags)?.pieces()?)
         }),
-        native!("__combined", 1, |fuel, value, [text]| combined(fuel, &value, text)),
+        native!("__format", 0, |value, _| Ok(format_of_dates(value)?)),
+        native!("explode", 0, |value, _| Ok(explode(&value)?)),
+        native!("__combined", 1, |value, [text]| combined(&value, text)),
     ]
 }
 
 /// Functions of arrays, objects and paths.
 fn of_values() -> Vec<Fun<Fenced>> {
     vec![
-        native!("__length", 0, |_fuel, value, _| Ok(length(value)?)),
-        native!("__has", 1, |_fuel, value, [key]| Ok(has(&value, &key)?)),
-        native!("__contains", 1, |fuel, value, [part]| {
-            contains(fuel, &value, &part).map(Val::Bool)
-        }),
-        native!("__indices", 1, |fuel, value, [part]| indices(fuel, &value, &part)),
-        native!("__nan", 0, |_fuel, _value, _| Ok(Val::from(f64::NAN))),
-        native!("__infinite", 0, |_fuel, _value, _| Ok(Val::from(f64::INFINITY))),
-        native!("__keys", 0, |_fuel, value, _| Ok(keys(&value)?)),
-        native!("__tonumber", 0, |_fuel, value, _| Ok(to_number(value)?)),
-        native!("__bsearch", 1, |_fuel, value, [wanted]| Ok(search_sorted(&value, &wanted)?)),
-        native!("__add", 0, |fuel, value, _| add(fuel, value)),
-        native!("__from_entries", 0, |_fuel, value, _| Ok(from_entries(&value)?)),
-        native!("__object", 0, |_fuel, value, _| Ok(object_of_pairs(&value)?)),
-        native!("__delpaths", 1, |_fuel, value, [paths]| match paths {
+        native!("__length", 0, |value, _| Ok(length(value)?)),
+        native!("__has", 1, |value, [key]| Ok(has(&value, &key)?)),
+        native!("__contains", 1, |value, [part]| contains(&value, &part).map(Val::Bool)),
+        native!("__indices", 1, |value, [part]| indices(&value, &part)),
+        native!("__nan", 0, |_value, _| Ok(Val::from(f64::NAN))),
+        native!("__infinite", 0, |_value, _| Ok(Val::from(f64::INFINITY))),
+        native!("__keys", 0, |value, _| Ok(keys(&value)?)),
+        native!("__tonumber", 0, |value, _| Ok(to_number(value)?)),
+        native!("__bsearch", 1, |value, [wanted]| Ok(search_sorted(&value, &wanted)?)),
+        native!("__add", 0, |value, _| add(value)),
+        native!("__from_entries", 0, |value, _| Ok(from_entries(&value)?)),
+        native!("__object", 0, |value, _| Ok(object_of_pairs(&value)?)),
+        native!("__delpaths", 1, |value, [paths]| match paths {
             Val::Arr(paths) => Ok(item::delete_paths(value, &paths)?),
             _ => Err(fail("Paths must be specified as an array").into()),
         }),
-        native!("__stream", 0, |fuel, value, _| {
+        native!("__stream", 0, |value, _| {
             let mut events = Vec::new();
-            stream(fuel, &value, &mut Vec::new(), &mut events)?;
+            stream(&value, &mut Vec::new(), &mut events)?;
             Ok(events.into_iter().collect())
         }),
     ]
 }
 
 /// The value as JSON text. Printing is dearer than looking, so it pays several times.
-fn print<'a>(fuel: &Fuel, value: &Val) -> Outcome<'a> {
-    const TIMES: usize = 8;
-    for _ in 0..TIMES {
-        fuel.weigh(value)?;
-    }
+fn print<'a>(value: &Val) -> Outcome<'a> {
+    const TIMES: u64 = 8;
+    meter::weigh_times(value, TIMES)?;
     Ok(Val::utf8_str(text::json(value)))
 }
 
 /// A value as the bytes of its text. Coding them is dearer than looking, so it pays as printing.
-fn bytes<'a>(fuel: &Fuel, value: &Val) -> Result<Vec<u8>, Exn<'a, Item>> {
+fn bytes<'a>(value: &Val) -> Result<Vec<u8>, Exn<'a, Item>> {
     const BYTES_PER_FUEL: u64 = 8;
     let bytes = match value {
         Val::TStr(bytes) => bytes.to_vec(),
-        value => match print(fuel, value)? {
+        value => match print(value)? {
             Val::TStr(bytes) => bytes.to_vec(),
             _ => Vec::new(),
         },
     };
-    fuel.spend(u64::try_from(bytes.len()).unwrap_or(u64::MAX) / BYTES_PER_FUEL)?;
+    meter::spend(meter::wide(bytes.len()) / BYTES_PER_FUEL)?;
     Ok(bytes)
 }
 
-fn search<'a>(
-    fuel: &Fuel,
-    value: &Val,
-    pattern: &Val,
-    flags: &Val,
-) -> Result<Search, Exn<'a, Item>> {
-    fuel.search(value)?;
+fn search<'a>(value: &Val, pattern: &Val, flags: &Val) -> Result<Search, Exn<'a, Item>> {
     Ok(Search::new(value, pattern, flags)?)
 }
 
@@ -164,9 +210,28 @@ fn from_json(value: &Val) -> Result<Val, Error<Item>> {
     let Val::TStr(bytes) = value else {
         return Err(fail(format_args!("{} only strings can be parsed", shown(value))));
     };
+    let parts = parts_of_json(bytes);
+    meter::room(parts)?;
+    // A value of the reader is some ten times as large as what stands for it here.
+    meter::spend(parts)?;
     let parsed: serde_json::Value = serde_json::from_slice(bytes)
         .map_err(|error| fail(format_args!("{error} (while parsing {})", text::brief(value))))?;
     value::read(&parsed).map_err(fail)
+}
+
+/// The values in a JSON text, as far as its punctuation tells.
+fn parts_of_json(text: &[u8]) -> u64 {
+    let (mut parts, mut quoted, mut escaped) = (1, false, false);
+    for byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b',' | b':' | b'[' | b'{' if !quoted => parts += 1,
+            _ => {}
+        }
+    }
+    parts
 }
 
 /// jq's `join`: null is empty, numbers and booleans are printed, the rest is an error.
@@ -184,6 +249,10 @@ fn join(value: &Val, separator: &Val) -> Result<Val, Error<Item>> {
         Val::Null => b"",
         other => return Err(fail(format_args!("{} cannot separate strings", shown(other)))),
     };
+    // Counted before any of it is there: the separator comes as often as there are items.
+    let texts = items.iter().map(|item| if let Val::TStr(text) = item { text.len() } else { 0 });
+    let between = separator.len().saturating_mul(items.len() - 1);
+    meter::text(texts.fold(between, usize::saturating_add))?;
     let mut joined = Vec::new();
     for (index, item) in items.into_iter().enumerate() {
         if index > 0 {
@@ -256,17 +325,19 @@ fn has(value: &Val, key: &Val) -> Result<Val, Error<Item>> {
 }
 
 /// Whether `part` is inside: texts by substring, arrays and objects by their parts.
-fn contains<'a>(fuel: &Fuel, whole: &Val, part: &Val) -> Result<bool, Exn<'a, Item>> {
-    fuel.spend(1)?;
+fn contains<'a>(whole: &Val, part: &Val) -> Result<bool, Exn<'a, Item>> {
+    meter::spend(1)?;
     match (whole, part) {
         (Val::TStr(whole), Val::TStr(part)) => {
+            meter::text(whole.len())?;
+            meter::text(part.len())?;
             let whole = String::from_utf8_lossy(whole);
             Ok(whole.contains(String::from_utf8_lossy(part).as_ref()))
         }
         (Val::Arr(whole), Val::Arr(parts)) => {
             'parts: for part in parts.iter() {
                 for item in whole.iter() {
-                    if text::name(item) == text::name(part) && contains(fuel, item, part)? {
+                    if text::name(item) == text::name(part) && contains(item, part)? {
                         continue 'parts;
                     }
                 }
@@ -278,7 +349,7 @@ fn contains<'a>(fuel: &Fuel, whole: &Val, part: &Val) -> Result<bool, Exn<'a, It
             for (key, part) in parts.iter() {
                 match whole.get(key) {
                     Some(item) if text::name(item) == text::name(part) => {
-                        if !contains(fuel, item, part)? {
+                        if !contains(item, part)? {
                             return Ok(false);
                         }
                     }
@@ -298,17 +369,17 @@ fn contains<'a>(fuel: &Fuel, whole: &Val, part: &Val) -> Result<bool, Exn<'a, It
 }
 
 /// Where a text or a part of an array begins, or a value is.
-fn indices<'a>(fuel: &Fuel, whole: &Val, part: &Val) -> Outcome<'a> {
-    const BYTES_PER_FUEL: u64 = 64;
+fn indices<'a>(whole: &Val, part: &Val) -> Outcome<'a> {
+    const BYTES_PER_FUEL: u64 = 32;
     match (whole, part) {
         (Val::Null, _) => Ok(Val::Null),
         (Val::TStr(whole), Val::TStr(part)) => {
             let (whole, part) = (String::from_utf8_lossy(whole), String::from_utf8_lossy(part));
-            let each = 1 + u64::try_from(part.len()).unwrap_or(u64::MAX) / BYTES_PER_FUEL;
+            let each = 1 + meter::wide(part.len()) / BYTES_PER_FUEL;
             let (mut found, mut from, mut chars) = (Vec::new(), 0, 0_usize);
             while let Some(rest) = whole.get(from..).filter(|_| !part.is_empty()) {
                 let Some(at) = rest.find(part.as_ref()) else { break };
-                fuel.spend(each)?;
+                meter::spend(each)?;
                 chars += rest.get(..at).map_or(0, |skipped| skipped.chars().count());
                 found.push(Val::from(chars));
                 // Places may overlap.
@@ -338,24 +409,29 @@ fn search_sorted(value: &Val, wanted: &Val) -> Result<Val, Error<Item>> {
     })
 }
 
-/// The sum of all values. Small steps share one buffer, and the whole pays once.
-fn add<'a>(fuel: &Fuel, value: Val) -> Outcome<'a> {
+/// The sum of all values.
+fn add<'a>(value: Val) -> Outcome<'a> {
     let mut sum = Item(Val::Null);
+    // Texts gather here, because adding them one by one copies what is there each time.
+    let mut text: Option<Vec<u8>> = None;
     for item in jaq_core::ValT::values(Item(value)) {
-        fuel.spend(1)?;
-        let item = item?;
-        sum = match (sum.0, item.0) {
-            // Taken apart, because adding texts pairwise copies what is there each time.
-            (Val::TStr(left), Val::TStr(right)) => {
-                let mut text = left.to_vec();
-                fuel.spend(u64::try_from(text.len()).unwrap_or(u64::MAX) / 256)?;
-                text.extend_from_slice(&right);
-                Item(Val::utf8_str(text))
+        meter::spend(1)?;
+        match (&mut text, item?.0) {
+            (Some(text), Val::TStr(more)) => {
+                meter::text(more.len())?;
+                text.extend_from_slice(&more);
             }
-            (left, right) => (Item(left) + Item(right))?,
-        };
+            (Some(_), Val::Null) => {}
+            (None, Val::TStr(first)) if sum.0 == Val::Null => text = Some(first.to_vec()),
+            (gathered, item) => {
+                if let Some(text) = gathered.take() {
+                    sum = Item(Val::utf8_str(text));
+                }
+                sum = (sum + Item(item))?;
+            }
+        }
     }
-    Ok(sum.0)
+    Ok(text.map_or(sum.0, Val::utf8_str))
 }
 
 fn field<'v>(fields: &'v Map, names: &[&str]) -> Option<&'v Val> {
@@ -425,7 +501,7 @@ fn trim(value: &Val, part: &Val, left: bool, right: bool) -> Result<Val, Error<I
 
 /// The texts made of pieces, where an array stands for the outputs at one match: the first text has
 /// the first outputs, the second the second, as in jq. Without any output nothing is replaced.
-fn combined<'a>(fuel: &Fuel, pieces: &Val, text: Val) -> Outcome<'a> {
+fn combined<'a>(pieces: &Val, text: Val) -> Outcome<'a> {
     let Val::Arr(pieces) = pieces else { return Ok(Val::Null) };
     let outputs = |piece: &Val| if let Val::Arr(outputs) = piece { outputs.len() } else { 0 };
     let matched = pieces.iter().any(|piece| matches!(piece, Val::Arr(_)));
@@ -437,11 +513,11 @@ fn combined<'a>(fuel: &Fuel, pieces: &Val, text: Val) -> Outcome<'a> {
     for nth in 0..most {
         let mut whole = Vec::new();
         for piece in pieces.iter() {
-            fuel.spend(1)?;
+            meter::spend(1)?;
             let part = if let Val::Arr(outputs) = piece { outputs.get(nth) } else { Some(piece) };
             append(&mut whole, part.unwrap_or(&Val::Null))?;
         }
-        fuel.spend(u64::try_from(whole.len()).unwrap_or(u64::MAX) / 64)?;
+        meter::spend(u64::try_from(whole.len()).unwrap_or(u64::MAX) / 64)?;
         texts.push(Val::utf8_str(whole));
     }
     Ok(texts.into_iter().collect())
@@ -462,13 +538,12 @@ fn append(text: &mut Vec<u8>, piece: &Val) -> Result<(), Error<Item>> {
 
 /// The events of `tostream`: each leaf with its path, and the end of each array and object.
 fn stream<'a>(
-    fuel: &Fuel,
     value: &Val,
     path: &mut Vec<Val>,
     events: &mut Vec<Val>,
 ) -> Result<(), Exn<'a, Item>> {
     // Each event repeats its path.
-    fuel.spend(1 + u64::try_from(path.len()).unwrap_or(u64::MAX) / 2)?;
+    meter::spend(1 + meter::wide(path.len()) / 2)?;
     let at = |path: &[Val]| path.iter().cloned().collect::<Val>();
     let children: Vec<(Val, &Val)> = match value {
         Val::Arr(items) => {
@@ -484,7 +559,7 @@ fn stream<'a>(
     let last = last.clone();
     for (key, child) in children {
         path.push(key);
-        stream(fuel, child, path, events)?;
+        stream(child, path, events)?;
         path.pop();
     }
     path.push(last);

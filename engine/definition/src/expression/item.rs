@@ -18,27 +18,9 @@ use jaq_core::val::Range;
 use jaq_core::{Error, ValR, ValT, ValX};
 use jaq_json::{Map, Num, Rc, Val};
 
+use super::meter::{self, Limit};
 use super::text;
 use super::value::kind;
-
-/// Nulls that assignments past the end of arrays may make in one evaluation, and steps of
-/// searching for one array in another. Neither can reach the fuel.
-const SLACK: usize = 200_000;
-
-thread_local! {
-    static SLACK_LEFT: Cell<usize> = const { Cell::new(SLACK) };
-}
-
-/// Begins an evaluation on this thread.
-pub(super) fn begin() {
-    SLACK_LEFT.set(SLACK);
-}
-
-fn slack(count: usize, message: &str) -> Result<(), Error<Item>> {
-    let left = SLACK_LEFT.get().checked_sub(count).ok_or_else(|| fail(message))?;
-    SLACK_LEFT.set(left);
-    Ok(())
-}
 
 /// A value as jq sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -115,6 +97,7 @@ impl std::ops::Add for Item {
                 if std::mem::discriminant(&left) == std::mem::discriminant(&right)
                     && !matches!(left, Val::Bool(_)) =>
             {
+                pay_for_sum(&left, &right)?;
                 (left + right).map(Self).map_err(fail)
             }
             (left, right) => Err(operands(&left, &right, "cannot be added")),
@@ -122,13 +105,41 @@ impl std::ops::Add for Item {
     }
 }
 
+/// What is added is copied. What it is added to is copied too when something else holds it.
+fn pay_for_sum(left: &Val, right: &Val) -> Result<(), Limit> {
+    match (left, right) {
+        (Val::TStr(left), Val::TStr(right)) => {
+            meter::pass(left.len())?;
+            meter::text(right.len())
+        }
+        (Val::Arr(left), Val::Arr(right)) => {
+            pay_for_copy(left, left.len())?;
+            meter::list(right.len())
+        }
+        (Val::Obj(left), Val::Obj(right)) => {
+            pay_for_copy(left, left.len())?;
+            meter::list(right.len())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A change makes a copy of what something else holds too.
+fn pay_for_copy<T>(shared: &Rc<T>, parts: usize) -> Result<(), Limit> {
+    if Rc::strong_count(shared) > 1 { meter::copy(parts) } else { Ok(()) }
+}
+
 impl std::ops::Sub for Item {
     type Output = ValR<Self>;
 
     fn sub(self, right: Self) -> ValR<Self> {
         match (self.0, right.0) {
-            (left @ Val::Num(_), right @ Val::Num(_))
-            | (left @ Val::Arr(_), right @ Val::Arr(_)) => (left - right).map(Self).map_err(fail),
+            (left @ Val::Num(_), right @ Val::Num(_)) => (left - right).map(Self).map_err(fail),
+            (left @ Val::Arr(_), right @ Val::Arr(_)) => {
+                meter::weigh(&left)?;
+                meter::weigh(&right)?;
+                (left - right).map(Self).map_err(fail)
+            }
             (left, right) => Err(operands(&left, &right, "cannot be subtracted")),
         }
     }
@@ -180,10 +191,32 @@ impl std::ops::Div for Item {
                 }
                 (left / right).map(Self).map_err(fail)
             }
-            (left @ Val::TStr(_), right @ Val::TStr(_)) => (left / right).map(Self).map_err(fail),
+            (Val::TStr(text), Val::TStr(by)) => Ok(Self(split(&text, &by)?)),
             (left, right) => Err(operands(&left, &right, "cannot be divided")),
         }
     }
+}
+
+/// The parts of a text between separators; its characters, when the separator is empty.
+fn split(text: &[u8], by: &[u8]) -> Result<Val, Limit> {
+    /// Each piece is a value of its own, far larger than a short text.
+    const FUEL_PER_PIECE: u64 = 1;
+    meter::text(text.len())?;
+    let (text, by) = (String::from_utf8_lossy(text), String::from_utf8_lossy(by));
+    let mut pieces = Vec::new();
+    let mut add = |piece: &str| {
+        if meter::too_many(pieces.len() + 1) {
+            return Err(meter::end(Limit::Size));
+        }
+        pieces.push(Val::utf8_str(piece.to_owned()));
+        meter::spend(FUEL_PER_PIECE)
+    };
+    if by.is_empty() {
+        text.chars().try_for_each(|char| add(char.encode_utf8(&mut [0; 4])))?;
+    } else if !text.is_empty() {
+        text.split(by.as_ref()).try_for_each(add)?;
+    }
+    Ok(pieces.into_iter().collect())
 }
 
 impl std::ops::Rem for Item {
@@ -280,13 +313,27 @@ fn slice(value: &Val, range: &Range<&Val>) -> Result<Val, Error<Item>> {
         Val::Null => Ok(Val::Null),
         Val::Arr(items) => {
             let bounds = bounds(range, items.len())?;
+            meter::list(bounds.len())?;
             Ok(items.get(bounds).unwrap_or_default().iter().cloned().collect())
         }
         Val::TStr(bytes) => {
+            meter::text(bytes.len())?;
             let text = String::from_utf8_lossy(bytes);
-            let bounds = bounds(range, text.chars().count())?;
-            let part: String = text.chars().skip(bounds.start).take(bounds.len()).collect();
-            Ok(Val::utf8_str(part))
+            // Places are of characters, which in most texts are bytes.
+            let plain = text.is_ascii();
+            if !plain {
+                meter::text(bytes.len())?;
+            }
+            let length = if plain { text.len() } else { text.chars().count() };
+            let bounds = bounds(range, length)?;
+            let byte = |at: usize| {
+                if plain {
+                    return at;
+                }
+                text.char_indices().nth(at).map_or(text.len(), |(byte, _)| byte)
+            };
+            let part = text.get(byte(bounds.start)..byte(bounds.end)).unwrap_or_default();
+            Ok(Val::utf8_str(part.to_owned()))
         }
         Val::Bool(_) | Val::Num(_) | Val::BStr(_) | Val::Obj(_) => {
             Err(fail(format_args!("Cannot index {} with object", text::name(value))))
@@ -296,10 +343,13 @@ fn slice(value: &Val, range: &Range<&Val>) -> Result<Val, Error<Item>> {
 
 /// The places where `part` begins in `items`.
 pub(super) fn occurrences(items: &[Val], part: &[Val]) -> Result<Val, Error<Item>> {
+    const COMPARED_PER_FUEL: u64 = 16;
     if part.is_empty() {
         return Ok(Val::Null);
     }
-    slack(items.len().saturating_mul(part.len()) / 16, "the array to search for is too long")?;
+    let weight = part.iter().map(meter::weight).fold(0, u64::saturating_add);
+    let compared = weight.saturating_mul(meter::wide(items.len()));
+    meter::spend(compared / COMPARED_PER_FUEL)?;
     let windows = items.windows(part.len()).enumerate();
     Ok(windows.filter(|(_, window)| *window == part).map(|(at, _)| Val::from(at)).collect())
 }
@@ -312,7 +362,10 @@ fn cannot_index(value: &Val, index: &Val) -> Error<Item> {
 pub(super) fn index(value: &Val, index: &Val) -> Result<Val, Error<Item>> {
     match (value, index) {
         (Val::Null, Val::Null | Val::Num(_) | Val::TStr(_) | Val::Obj(_)) => Ok(Val::Null),
-        (Val::Obj(fields), Val::TStr(_)) => Ok(fields.get(index).cloned().unwrap_or_default()),
+        (Val::Obj(fields), Val::TStr(key)) => {
+            meter::pass(key.len())?;
+            Ok(fields.get(index).cloned().unwrap_or_default())
+        }
         (Val::Arr(items), Val::Num(number)) => {
             if float(number).is_nan() {
                 return Ok(Val::Null);
@@ -460,13 +513,22 @@ fn map_field<'a, I: Iterator<Item = ValX<'a, Item>>>(
     key: &Val,
     f: impl Fn(Item) -> I,
 ) -> ValX<'a, Item> {
+    if let Val::TStr(key) = key {
+        meter::pass(key.len())?;
+    }
+    pay_for_copy(&fields, fields.len())?;
     let all = Rc::make_mut(&mut fields);
     // Taken out, so that what is built on the old value need not copy it.
     let old = all.get_mut(key).map(std::mem::take);
     let existed = old.is_some();
     match f(Item(old.unwrap_or_default())).next().transpose()? {
         Some(new) => drop(all.insert(key.clone(), new.0)),
-        None if existed => drop(all.shift_remove(key)),
+        None if existed => {
+            let place = all.get_index_of(key).unwrap_or_default();
+            // An entry is a key, a value and where it is found.
+            meter::shift((all.len() - place).saturating_mul(4))?;
+            drop(all.shift_remove(key));
+        }
         None => {}
     }
     Ok(Item(Val::Obj(fields)))
@@ -481,6 +543,7 @@ fn map_at<'a, I: Iterator<Item = ValX<'a, Item>>>(
     if float(index).is_nan() {
         return Err(fail("Cannot set array element at NaN index").into());
     }
+    pay_for_copy(&items, items.len())?;
     let all = Rc::make_mut(&mut items);
     let at = match position(index, all.len()) {
         None => return Err(fail("Out of bounds negative array index").into()),
@@ -490,14 +553,20 @@ fn map_at<'a, I: Iterator<Item = ValX<'a, Item>>>(
     match f(Item(old)).next().transpose()? {
         Some(new) => {
             if at >= all.len() {
-                slack(at - all.len(), "Array index too large")?;
+                if meter::too_many(at) {
+                    return Err(fail("Array index too large").into());
+                }
+                meter::list(at - all.len())?;
                 all.resize(at + 1, Val::Null);
             }
             if let Some(place) = all.get_mut(at) {
                 *place = new.0;
             }
         }
-        None if at < all.len() => drop(all.remove(at)),
+        None if at < all.len() => {
+            meter::shift(all.len() - at)?;
+            drop(all.remove(at));
+        }
         None => {}
     }
     Ok(Item(Val::Arr(items)))
@@ -531,6 +600,12 @@ fn map_slice<'a, I: Iterator<Item = ValX<'a, Item>>>(
         }
         None => Rc::default(),
     };
+    pay_for_copy(&items, items.len())?;
+    meter::shift(items.len() - bounds.start.min(items.len()))?;
+    meter::list(new.len())?;
+    if meter::too_many(items.len() + new.len() - bounds.len()) {
+        return Err(meter::end(Limit::Size).into());
+    }
     drop(Rc::make_mut(&mut items).splice(bounds, new.iter().cloned()));
     Ok(Item(Val::Arr(items)))
 }
@@ -561,6 +636,8 @@ fn delete(value: Val, path: &[Val]) -> Result<Val, Error<Item>> {
     if !rest.is_empty() && matches!(old, Val::Null) {
         return Ok(value);
     }
+    // Held here, it would be copied by the deletion in it.
+    drop(old);
     let missing = match (&value, first) {
         (Val::Obj(fields), key) => !fields.contains_key(key),
         (Val::Arr(items), Val::Num(number)) => {

@@ -30,6 +30,8 @@ const REFUSED: &[(&str, &str)] = &[
     ("get_jq_origin", "an expression reads no files"),
     ("get_prog_origin", "an expression reads no files"),
     ("modulemeta", "an expression has no modules"),
+    ("jn", "its time grows with its order: use `j0` or `j1`"),
+    ("yn", "its time grows with its order: use `y0` or `y1`"),
     ("builtins", "the functions are listed in docs/language/expressions.md"),
 ];
 
@@ -50,6 +52,11 @@ const REFUSED_NATIVES: &[&str] = &[
     "split_",
     "escape_sh",
     "todateiso8601",
+    "jn",
+    "yn",
+    "path",
+    "path_value",
+    "explode",
 ];
 
 /// Native functions that do not look through their input, so it need not be weighed.
@@ -61,13 +68,6 @@ const OFTEN: &[&str] = &[
     "sort",
     "sort_by",
     "group_by",
-    "explode",
-    "implode",
-    "encode_uri",
-    "decode_uri",
-    "encode_base64",
-    "escape_html",
-    "unescape_html",
     "__csv",
     "__tsv",
     "__sh",
@@ -75,6 +75,14 @@ const OFTEN: &[&str] = &[
     "__contains",
     "__delpaths",
 ];
+
+/// Native functions of jaq that make a text up to six times as long as their input. What they made is
+/// weighed too.
+const LENGTHENING: &[&str] =
+    &["implode", "encode_uri", "decode_uri", "encode_base64", "escape_html", "unescape_html"];
+
+/// Native functions that call their argument on each item.
+const CALLING: &[&str] = &["sort_by", "group_by", "min_by_or_empty", "max_by_or_empty"];
 
 /// Replacements, before jaq's own definitions so that those use them.
 const BEFORE: &str = include_str!("before.jq");
@@ -130,6 +138,16 @@ fn fence_name(name: &str) -> bool {
 /// Whether a native function goes over its input several times.
 pub(super) fn looks_often(name: &str) -> bool {
     OFTEN.contains(&name)
+}
+
+/// Whether a native function of this name makes text that is longer than its input.
+pub(super) fn lengthens(name: &str) -> bool {
+    LENGTHENING.contains(&name)
+}
+
+/// Whether a native function of this name calls its argument on each item.
+pub(super) fn calls_often(name: &str) -> bool {
+    CALLING.contains(&name)
 }
 
 /// What to say about a function that exists in jq, but not here.

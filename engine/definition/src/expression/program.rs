@@ -20,6 +20,8 @@ pub(super) type Program = jaq_core::Filter<Fenced>;
 const SOURCE_MAX: usize = 8 * 1024;
 /// Deepest nesting of brackets.
 const BRACKETS_MAX: usize = 100;
+/// Most characters of a number. It is read anew each time it is met.
+const DIGITS_MAX: usize = 1_000;
 /// The author's term is compiled as a definition of this name, because only definitions can be
 /// handed over as syntax trees.
 const MAIN: &str = "__main";
@@ -218,6 +220,12 @@ fn check(source: &str, term: &Term<&str>, variables: &[&str]) -> Result<Vec<Stri
             && (name.starts_with("__") || name.contains("::"))
         {
             faults.push(undefined_fault(source, name, &Undefined::Mod, variables));
+        }
+        if let Term::Num(number) = term
+            && number.len() > DIGITS_MAX
+        {
+            let message = format!("a number may have {DIGITS_MAX} digits at most");
+            faults.push(Fault { range: range_of(source, number), ..whole(source, message) });
         }
         // Keys alone, as in `{$x}`, are visited too.
         if let Term::Var(name) = term {

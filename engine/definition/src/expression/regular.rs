@@ -1,7 +1,9 @@
 //! Regular expressions: jq's results from an engine whose time is linear in the text.
 //!
-//! The engine has no look-around and no back-references, and cannot be made slow by a pattern.
-//! Compiled patterns are kept per thread, because a pattern is nearly always constant.
+//! The engine has no look-around and no back-references. What a pattern costs is read off its syntax
+//! (`cost`) and paid before it is compiled and before each search, so that neither a large pattern nor
+//! one that reads far ahead for each match takes long. Compiled patterns are kept per thread, because a pattern
+//! is nearly always constant.
 
 #![expect(
     clippy::wildcard_enum_match_arm,
@@ -9,21 +11,41 @@
 )]
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
 use jaq_core::Error;
 use jaq_json::{Map, Val};
 use regex::{Captures, Regex, RegexBuilder};
 
 use super::item::{Item, fail};
+use super::meter::{self, Limit};
 use super::text::shown;
+use cost::{Cost, PATTERN_BYTES_MAX, PATTERN_SIZE_MAX};
+
+mod cost;
 
 /// Memory one compiled pattern may take, in bytes.
 const PATTERN_MAX: usize = 512 * 1024;
+/// What parsing a pattern costs beside reading it.
+const PARSING_TIMES: usize = 16;
 /// Patterns a thread keeps.
 const KEPT: usize = 16;
 
 thread_local! {
-    static PATTERNS: RefCell<Vec<(String, Flags, Regex)>> = const { RefCell::new(Vec::new()) };
+    /// The most recently used comes last.
+    static PATTERNS: RefCell<Vec<Compiled>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A pattern that is kept.
+struct Compiled {
+    source: String,
+    flags: Flags,
+    /// Not cloned: each clone would have to make its own tables while it searches.
+    pattern: Rc<Regex>,
+    cost: Cost,
+    /// The evaluation that used it last. The first use in each pays for compiling, so that what an
+    /// evaluation costs does not depend on those before it.
+    used_in: u64,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -63,7 +85,8 @@ impl Flags {
 /// A text, what to search for in it, and how.
 pub(super) struct Search {
     text: String,
-    pattern: Regex,
+    pattern: Rc<Regex>,
+    cost: Cost,
     flags: Flags,
 }
 
@@ -85,8 +108,9 @@ impl Search {
         };
         let text = String::from_utf8_lossy(text).into_owned();
         let flags = Flags::read(flags)?;
-        let pattern = compiled(&String::from_utf8_lossy(source), flags)?;
-        Ok(Self { text, pattern, flags })
+        let (pattern, cost) = compiled(&String::from_utf8_lossy(source), flags)?;
+        cost.pay_to_search(text.len())?;
+        Ok(Self { text, pattern, cost, flags })
     }
 
     /// Finds all matches, not only the first.
@@ -95,26 +119,52 @@ impl Search {
         self
     }
 
-    pub(super) fn found(&self) -> bool {
-        if self.flags.skip_empty {
-            return self.matches().next().is_some();
+    pub(super) fn found(&self) -> Result<bool, Limit> {
+        if !self.flags.skip_empty {
+            return Ok(self.pattern.is_match(&self.text));
         }
-        self.pattern.is_match(&self.text)
+        let mut found = false;
+        self.each(1, |_| found = true)?;
+        Ok(found)
     }
 
-    fn matches(&self) -> impl Iterator<Item = Captures<'_>> {
-        let flags = self.flags;
-        let empty = |found: &Captures<'_>| found.get(0).is_some_and(|whole| whole.is_empty());
-        self.pattern
-            .captures_iter(&self.text)
-            .filter(move |found| !flags.skip_empty || !empty(found))
-            .take(if flags.global { usize::MAX } else { 1 })
+    /// Calls `f` with each match that is wanted. A match that becomes `parts` parts of the result pays
+    /// for them first.
+    fn each<'t>(&'t self, parts: usize, mut f: impl FnMut(&Captures<'t>)) -> Result<(), Limit> {
+        /// What one match costs the engine, and a part of a result weighs: both more than a plain value.
+        const FUEL_PER_MATCH: usize = 4;
+        let mut made = 0_usize;
+        for found in self.pattern.captures_iter(&self.text) {
+            let Some(whole) = found.get(0) else { continue };
+            meter::spend(meter::wide(FUEL_PER_MATCH + parts + found.len()))?;
+            self.cost.pay_to_go_on(self.text.len() - whole.end())?;
+            if self.flags.skip_empty && whole.is_empty() {
+                continue;
+            }
+            made = made.saturating_add(parts);
+            if meter::too_many(made) {
+                return Err(meter::end(Limit::Size));
+            }
+            f(&found);
+            if !self.flags.global {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Parts of the result that the groups of a match make, where each makes as many as `parts`.
+    fn parts_of_groups(&self, parts: usize) -> usize {
+        self.pattern.captures_len().saturating_mul(parts)
     }
 
     /// The match objects of `match`.
-    pub(super) fn objects(&self) -> Val {
+    pub(super) fn objects(&self) -> Result<Val, Limit> {
+        /// An object of four fields.
+        const PARTS: usize = 9;
         let mut places = Places::new(&self.text);
-        let matches = self.matches().map(|found| {
+        let mut matches = Vec::new();
+        self.each(self.parts_of_groups(PARTS), |found| {
             let groups = self.pattern.capture_names().zip(found.iter()).skip(1);
             let groups = groups.map(|(name, group)| {
                 let name = ("name", name.map_or(Val::Null, text));
@@ -122,14 +172,16 @@ impl Search {
             });
             let groups: Val = groups.collect();
             let whole = place(&mut places, found.get(0));
-            object(whole.into_iter().chain([("captures", groups)]))
-        });
-        matches.collect()
+            matches.push(object(whole.into_iter().chain([("captures", groups)])));
+        })?;
+        Ok(matches.into_iter().collect())
     }
 
     /// The named groups of each match, for `capture`.
-    pub(super) fn captures(&self) -> Val {
-        self.matches().map(|found| self.named(&found)).collect()
+    pub(super) fn captures(&self) -> Result<Val, Limit> {
+        let mut matches = Vec::new();
+        self.each(self.parts_of_groups(2), |found| matches.push(self.named(found)))?;
+        Ok(matches.into_iter().collect())
     }
 
     fn named(&self, found: &Captures<'_>) -> Val {
@@ -141,72 +193,109 @@ impl Search {
     }
 
     /// The text of each match, or of its groups if the pattern has some, for `scan`.
-    pub(super) fn texts(&self) -> Val {
+    pub(super) fn texts(&self) -> Result<Val, Limit> {
         let some = |group: Option<regex::Match<'_>>| group.map_or(Val::Null, |m| text(m.as_str()));
-        let matches = self.matches().map(|found| {
-            if self.pattern.captures_len() == 1 {
-                return some(found.get(0));
-            }
-            found.iter().skip(1).map(some).collect()
-        });
-        matches.collect()
+        let mut matches: Vec<Val> = Vec::new();
+        self.each(self.parts_of_groups(1), |found| {
+            matches.push(if self.pattern.captures_len() == 1 {
+                some(found.get(0))
+            } else {
+                found.iter().skip(1).map(some).collect()
+            });
+        })?;
+        Ok(matches.into_iter().collect())
     }
 
     /// The texts between the matches.
-    pub(super) fn between(&self) -> Val {
+    pub(super) fn between(&self) -> Result<Val, Limit> {
         let mut parts = Vec::new();
-        let rest = self.each(|before, _| parts.push(text(before)));
+        let rest = self.gaps(1, |before, _| parts.push(text(before)))?;
         parts.push(text(rest));
-        parts.into_iter().collect()
+        Ok(parts.into_iter().collect())
     }
 
     /// The texts between the matches, and between those the named groups, for `sub`.
-    pub(super) fn pieces(&self) -> Val {
+    pub(super) fn pieces(&self) -> Result<Val, Limit> {
         let mut parts = Vec::new();
-        let rest = self.each(|before, found| parts.extend([text(before), self.named(found)]));
+        let rest = self.gaps(1 + self.parts_of_groups(2), |before, found| {
+            parts.extend([text(before), self.named(found)]);
+        })?;
         parts.push(text(rest));
-        parts.into_iter().collect()
+        Ok(parts.into_iter().collect())
     }
 
     /// Calls `f` with the text before each match and the match. Gives the text after the last.
-    fn each<'t>(&'t self, mut f: impl FnMut(&'t str, &Captures<'t>)) -> &'t str {
+    fn gaps<'t>(
+        &'t self,
+        parts: usize,
+        mut f: impl FnMut(&'t str, &Captures<'t>),
+    ) -> Result<&'t str, Limit> {
         let mut from = 0;
-        for found in self.matches() {
+        self.each(parts, |found| {
             if let Some(whole) = found.get(0) {
-                f(self.text.get(from..whole.start()).unwrap_or(""), &found);
+                f(self.text.get(from..whole.start()).unwrap_or(""), found);
                 from = whole.end();
             }
-        }
-        self.text.get(from..).unwrap_or("")
+        })?;
+        Ok(self.text.get(from..).unwrap_or(""))
     }
 }
 
-fn compiled(source: &str, flags: Flags) -> Result<Regex, Error<Item>> {
-    let build = Flags { global: false, skip_empty: false, ..flags };
+fn compiled(source: &str, flags: Flags) -> Result<(Rc<Regex>, Cost), Error<Item>> {
+    let flags = Flags { global: false, skip_empty: false, ..flags };
+    let used_in = meter::evaluation();
     PATTERNS.with_borrow_mut(|kept| {
-        if let Some(at) = kept.iter().position(|(text, flags, _)| text == source && *flags == build)
-        {
+        let found = kept.iter().position(|kept| kept.source == source && kept.flags == flags);
+        if let Some(at) = found {
             let found = kept.remove(at);
-            let pattern = found.2.clone();
-            kept.push(found);
-            return Ok(pattern);
+            if found.used_in != used_in {
+                found.cost.pay_to_compile()?;
+            }
+            let both = (Rc::clone(&found.pattern), found.cost);
+            kept.push(Compiled { used_in, ..found });
+            return Ok(both);
         }
-        let pattern = RegexBuilder::new(source)
-            .case_insensitive(build.ignore_case)
-            .ignore_whitespace(build.extended)
-            .dot_matches_new_line(build.dot_all)
-            .size_limit(PATTERN_MAX)
-            .dfa_size_limit(PATTERN_MAX)
-            .build()
-            .map_err(|error| {
-                fail(format_args!("{source} is not a valid regex: {}", reason(&error)))
-            })?;
+        let (pattern, cost) = compile(source, flags)?;
+        let pattern = Rc::new(pattern);
         if kept.len() >= KEPT {
             kept.remove(0);
         }
-        kept.push((source.to_owned(), build, pattern.clone()));
-        Ok(pattern)
+        let source = source.to_owned();
+        kept.push(Compiled { source, flags, pattern: Rc::clone(&pattern), cost, used_in });
+        Ok((pattern, cost))
     })
+}
+
+fn compile(source: &str, flags: Flags) -> Result<(Regex, Cost), Error<Item>> {
+    if source.len() > PATTERN_BYTES_MAX {
+        return Err(fail(format_args!("a regex may have {PATTERN_BYTES_MAX} bytes at most")));
+    }
+    meter::text(source.len().saturating_mul(PARSING_TIMES))?;
+    let mut parser = regex_syntax::ParserBuilder::new();
+    parser
+        .case_insensitive(flags.ignore_case)
+        .ignore_whitespace(flags.extended)
+        .dot_matches_new_line(flags.dot_all);
+    let wrong = |why: &str| fail(format_args!("{source} is not a valid regex: {why}"));
+    let cost = match Cost::of(&mut parser, source) {
+        Some(cost) if cost.size > PATTERN_SIZE_MAX => {
+            return Err(wrong("it is too large with its repetitions written out"));
+        }
+        cost => cost,
+    };
+    if let Some(cost) = cost {
+        cost.pay_to_compile()?;
+    }
+    let pattern = RegexBuilder::new(source)
+        .case_insensitive(flags.ignore_case)
+        .ignore_whitespace(flags.extended)
+        .dot_matches_new_line(flags.dot_all)
+        .size_limit(PATTERN_MAX)
+        .dfa_size_limit(PATTERN_MAX)
+        .build()
+        .map_err(|error| wrong(&reason(&error)))?;
+    // The engine reads the syntax as the cost did.
+    Ok((pattern, cost.ok_or_else(|| wrong("its cost cannot be told"))?))
 }
 
 /// The last line of the engine's drawing is what is wrong.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use hostile::{HOSTILE, TOLD};
+use hostile::{HOSTILE, LARGE, TOLD};
 
 use super::*;
 
@@ -221,6 +221,15 @@ fn what_reaches_outside_or_cannot_be_is_told_by_name() {
 }
 
 #[test]
+fn large_but_legal_work_meets_no_limit() {
+    for source in LARGE {
+        let (result, took) = hostile(source, json!(null));
+        assert!(result.is_ok(), "{source}: {result:?}");
+        assert!(took < ENDS_WITHIN, "{source} took {took:?}");
+    }
+}
+
+#[test]
 fn hostile_sources_do_not_compile() {
     let hostile = [
         "[".repeat(10_000),
@@ -228,6 +237,7 @@ fn hostile_sources_do_not_compile() {
         "- ".repeat(100_000),
         format!("{}1{}", "[".repeat(101), "]".repeat(101)),
         ".".repeat(20_000),
+        "9".repeat(1_001),
     ];
     for source in hostile {
         assert!(Expression::compile(&source, &[]).is_err());

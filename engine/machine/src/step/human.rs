@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use tenure_adapter::Problem;
 use tenure_definition::TaskId;
-use tenure_definition::builtin::HUMAN_TASK_OPENED;
+use tenure_definition::builtin::{HUMAN_TASK_OPENED, HUMAN_TASK_WITHDRAWN};
 use tenure_definition::canonical::canonical;
 use tenure_definition::plan::{Human, TaskKind};
 use tenure_definition::schema::Schema;
@@ -47,22 +48,14 @@ impl Mover<'_> {
         let timer = due.map(|due| self.set_timer(due));
         let fact = Fact::HumanTaskOpened { ticket, request: request.clone(), due };
         self.note(Some(task), fact);
-        let event = self.question(task, opened, ticket, &request, due);
-        self.note(Some(task), Fact::EventEmitted { event: event.clone() });
-        self.commands.push(Command::Emit { event });
+        self.publish(task, HUMAN_TASK_OPENED, opened, Asked { ticket, request: &request, due });
         self.frame_mut(frame).activity = Activity::Human { wait, ticket, due: timer, request };
         Ok(())
     }
 
-    /// The event that a portal shows to the assignees.
-    fn question(
-        &self,
-        task: TaskId,
-        id: Uuid,
-        ticket: Uuid,
-        request: &Value,
-        due: Option<jiff::Timestamp>,
-    ) -> CloudEvent {
+    /// Publishes what a portal shows to the assignees, or takes from their lists.
+    fn publish(&mut self, task: TaskId, kind: &str, id: Uuid, asked: Asked<'_>) {
+        let Asked { ticket, request, due } = asked;
         let identity = &self.instance.identity;
         let mut data = request.as_object().cloned().unwrap_or_default();
         data.insert("ticket".to_owned(), json!(ticket));
@@ -77,13 +70,24 @@ impl Mover<'_> {
         rest.insert("time".to_owned(), json!(self.at));
         rest.insert("datacontenttype".to_owned(), json!("application/json"));
         rest.insert("data".to_owned(), Value::Object(data));
-        CloudEvent {
+        let event = CloudEvent {
             specversion: "1.0".to_owned(),
             id: id.to_string(),
             source: identity.event_source(),
-            kind: HUMAN_TASK_OPENED.to_owned(),
+            kind: kind.to_owned(),
             rest,
-        }
+        };
+        self.note(Some(task), Fact::EventEmitted { event: event.clone() });
+        self.commands.push(Command::Emit { event });
+    }
+
+    /// Nobody is asked any more, without a decision: whoever shows the question takes it away.
+    pub(super) fn withdraw(&mut self, task: TaskId, wait: WaitId, asked: Asked<'_>) {
+        self.close_wait(wait);
+        // A ticket is withdrawn once, so it gives the event its id.
+        let position = format!("human-withdrawn:{}", asked.ticket);
+        let id = key::effect_key(&self.instance.identity, &position, 0, 0);
+        self.publish(task, HUMAN_TASK_WITHDRAWN, id, asked);
     }
 
     /// A decision. One that does not fit the form is refused, and the task waits for another.
@@ -132,7 +136,8 @@ impl Mover<'_> {
         if !fits {
             return Err(Stale::Mismatch);
         }
-        self.note(Some(task.id), Fact::EventConsumed { event: event.clone() });
+        let fact = Fact::EventConsumed { event: event.clone(), filter: None };
+        self.note(Some(task.id), fact);
         if let Activity::Human { due: Some(timer), .. } = self.frame(frame).activity {
             self.forget_timer(timer);
         }
@@ -143,9 +148,22 @@ impl Mover<'_> {
     }
 
     /// Nobody decided in time.
-    pub(super) fn overdue(&mut self, frame: FrameId) {
+    pub(super) fn overdue(&mut self, frame: FrameId, due: Timestamp) {
+        let task = self.frame(frame).task;
+        let activity = std::mem::replace(&mut self.frame_mut(frame).activity, Activity::Do);
+        if let Activity::Human { wait, ticket, request, .. } = activity {
+            self.withdraw(task, wait, Asked { ticket, request: &request, due: Some(due) });
+        }
         self.fail_frame(frame, Problem::timeout("nobody has decided until `due`"));
     }
+}
+
+/// What a person is asked.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'r> {
+    pub(super) ticket: Uuid,
+    pub(super) request: &'r Value,
+    pub(super) due: Option<Timestamp>,
 }
 
 /// A form that an expression gave; text formats of the catalog are known to constant forms only.

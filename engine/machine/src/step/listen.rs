@@ -16,6 +16,7 @@ use super::mover::{Mover, Work};
 use super::run::sentence;
 use crate::Json;
 use crate::instance::{Activity, Turn, Turns};
+use crate::lifecycle;
 use crate::limit::{LISTEN_CONSUMED_MAX, LISTEN_QUEUE_MAX};
 use crate::{CloudEvent, Command, Fact, FrameId, Stale, Wait, WaitId};
 
@@ -97,6 +98,10 @@ impl Mover<'_> {
         let Some((frame, index)) = self.listening(wait) else {
             return self.decision_arrived(wait, event);
         };
+        // Hearing one would be told by the next, for ever.
+        if lifecycle::is_of(event, &self.instance.identity.event_source()) {
+            return Err(Stale::Mismatch);
+        }
         let plan = self.plan;
         let task = plan.task(self.frame(frame).task);
         let TaskKind::Listen(listen) = &task.kind else { return Err(Stale::Closed) };
@@ -108,7 +113,8 @@ impl Mover<'_> {
                 return Ok(());
             }
         };
-        self.note(Some(task.id), Fact::EventConsumed { event: event.clone() });
+        let fact = Fact::EventConsumed { event: event.clone(), filter: Some(index) };
+        self.note(Some(task.id), fact);
         let heard = self
             .bind(frame, listen, newly_bound)
             .and_then(|()| self.consume(frame, listen, (wait, index), event))

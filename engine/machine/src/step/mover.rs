@@ -8,6 +8,7 @@ use tenure_adapter::Problem;
 use tenure_definition::plan::{Flow, Lifecycle};
 use tenure_definition::{Plan, TaskId};
 
+use super::human::Asked;
 use crate::Json;
 use crate::instance::{Activity, Frame, TryPhase};
 use crate::lifecycle::{self, Signal};
@@ -159,8 +160,8 @@ impl<'a> Mover<'a> {
     }
 
     pub(super) fn note(&mut self, task: Option<TaskId>, fact: Fact) {
-        let task = task.map(|task| self.plan.task(task).pointer.clone());
-        self.journal.push(Entry { task, fact });
+        let pointer = task.map(|task| self.plan.task(task).pointer.clone());
+        self.journal.push(Entry { task: pointer, place: task, fact });
     }
 
     /// A fresh number for a frame, timer, wait or call: never reused, so a late answer finds
@@ -274,11 +275,12 @@ impl<'a> Mover<'a> {
                 self.instance.compensations.extend(left);
                 self.instance.compensations.sort_by_key(|compensation| compensation.number);
             }
-            Activity::Human { wait, due, .. } => {
-                self.close_wait(wait);
+            Activity::Human { wait, due, ticket, request } => {
+                let at = due.and_then(|timer| self.instance.timers.get(&timer).copied());
                 if let Some(timer) = due {
                     self.forget_timer(timer);
                 }
+                self.withdraw(frame.task, wait, Asked { ticket, request: &request, due: at });
             }
             Activity::Try { phase, .. } => match phase {
                 TryPhase::Body { timer: Some(timer) } | TryPhase::Delay { timer, .. } => {

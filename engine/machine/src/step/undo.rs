@@ -123,7 +123,7 @@ impl Mover<'_> {
         let waits = self.begin_drain();
         if waits || !self.instance.compensations.is_empty() {
             let fact = Fact::InstanceCancelling { reason: reason.to_owned() };
-            self.journal.insert(place, Entry { task: None, fact });
+            self.journal.insert(place, Entry { task: None, place: None, fact });
         }
         if !waits {
             self.begin_undoing();

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use tenure_machine::{Command, Event, Fact, Stale, Wait};
+use tenure_machine::{CloudEvent, Command, Event, Fact, Stale, Wait};
 
 use crate::kit::{Run, event};
 
@@ -85,6 +85,50 @@ fn cancelling_withdraws_the_question() {
     run.feed(Event::CancelRequested { reason: "gone".to_owned() });
     assert_eq!(run.closed(), [wait.wait]);
     assert!(run.commands.iter().any(|command| matches!(command, Command::ClearTimer { .. })));
+}
+
+/// A portal learned that a person is asked, and never that nobody is asked any more.
+#[test]
+fn a_withdrawn_question_stayed_on_the_lists_of_the_assignees() {
+    let check = |name: &str, run: &Run, opened: &CloudEvent, ticket: &str| {
+        let withdrawn: Vec<_> = run
+            .emitted()
+            .into_iter()
+            .filter(|event| event.kind == "io.tenure.human-task.withdrawn")
+            .collect();
+        assert_eq!(withdrawn.len(), 1, "{name}");
+        assert_eq!(withdrawn[0].data(), opened.data(), "{name}: the same shape");
+        assert_eq!(withdrawn[0].attribute("subject"), Some(json!(ticket)), "{name}");
+        assert_ne!(withdrawn[0].id, opened.id, "{name}");
+    };
+    let (mut run, _, ticket) = asked();
+    let opened = run.emitted()[0].clone();
+    run.feed(Event::CancelRequested { reason: "gone".to_owned() });
+    check("cancelled", &run, &opened, &ticket);
+    let (mut run, _, ticket) = asked();
+    run.fire();
+    check("overdue", &run, &opened, &ticket);
+    let (mut run, wait, ticket) = asked();
+    let decision = json!({ "ticket": ticket, "decision": { "approved": true } });
+    decide(&mut run, &wait, decision).unwrap();
+    assert!(run.emitted().iter().all(|event| !event.kind.ends_with("withdrawn")), "decided");
+    // Another branch is faster, and the time of the task is over.
+    for (name, task) in [
+        (
+            "lost",
+            "  - race: { fork: { compete: true, branches: [ { ask: { call: human.task, with: { title: x } } }, { fast: { wait: PT1S } } ] } }",
+        ),
+        (
+            "timed out",
+            "  - ask: { call: human.task, with: { title: x }, timeout: { after: PT1S } }",
+        ),
+    ] {
+        let mut run = Run::start_with("", task, json!({}));
+        let opened = run.emitted()[0].clone();
+        let ticket = opened.data()["ticket"].as_str().unwrap().to_owned();
+        run.fire();
+        check(name, &run, &opened, &ticket);
+    }
 }
 
 #[test]

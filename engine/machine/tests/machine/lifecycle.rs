@@ -1,6 +1,7 @@
 //! The specification's lifecycle events, in their exact order.
 
 use serde_json::json;
+use tenure_machine::{Event, Stale};
 
 use crate::kit::{Run, event};
 
@@ -96,4 +97,28 @@ fn a_repeated_step_publishes_the_same_events_and_no_two_have_one_id() {
         json!(format!("/v1/instances/{}#/output", completed.instance.id))
     );
     assert_eq!(event("x", json!(1)).check(), Ok(()));
+}
+
+/// A wait for any event heard what its own instance tells of its life, and told that it had heard
+/// it: one event led to the next, for ever.
+#[test]
+fn an_instance_heard_its_own_lifecycle_events_for_ever() {
+    const HEAR: &str = "  - hear: { listen: { to: { any: [], until: '${ false }' } }, foreach: { item: e, do: [ { note: { set: { n: 1 } } } ] } }";
+    let mut run = Run::start_with_metadata("{ lifecycle: tasks }", HEAR, json!({}));
+    let wait = run.waits()[0].clone();
+    let own: Vec<_> = run.emitted();
+    assert!(own.len() >= 3, "it tells of its life");
+    for event in own {
+        let arrives = Event::EventArrived { wait: wait.wait, event };
+        assert_eq!(run.try_feed(arrives), Err(Stale::Mismatch));
+    }
+    // Of another definition, or its own emitted events: these it hears.
+    for (source, kind) in
+        [("/test/other", "io.serverlessworkflow.task.started.v1"), ("/test/main", "told")]
+    {
+        let mut event = event(kind, json!({}));
+        event.id = format!("{source}{kind}");
+        event.source = source.to_owned();
+        run.feed(Event::EventArrived { wait: wait.wait, event });
+    }
 }

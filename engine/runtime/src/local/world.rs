@@ -14,6 +14,7 @@ use tenure_machine::{
     LockId, Parent, Stale, Start, Step, TimerId, Transition, Wait, WaitId, admit, step,
 };
 
+use super::Trouble;
 use crate::admission::{claims_key, taken};
 use crate::attempt::Errand;
 use crate::plans::newest;
@@ -171,18 +172,24 @@ impl World {
         (self.root().clone(), self.told)
     }
 
-    /// What only an operator could resolve, and in a local run nobody can.
-    pub(super) fn incident(&self) -> Option<Problem> {
-        self.members.values().find_map(|member| {
-            let (task, incident) = member.instance.incidents().next()?;
-            let words = format!("{}: {}", incident.fingerprint, incident.detail);
-            let mut problem = match incident.fingerprint.split_once(':') {
-                Some(("config", _)) => Problem::configuration(words),
-                Some(_) | None => Problem::runtime(words),
-            };
-            problem.instance = Some(member.plan.task(task).pointer.clone());
-            Some(problem)
-        })
+    /// What only an operator could resolve, and in a local run nobody can: that of the first instance
+    /// before that of its children.
+    pub(super) fn incidents(&self) -> Vec<Trouble> {
+        let (own, children): (Vec<_>, Vec<_>) =
+            self.members.iter().partition(|(id, _)| self.is_root(**id));
+        let members = own.into_iter().chain(children);
+        let of = |(_, member): (&InstanceId, &Member)| {
+            let plan = Arc::clone(&member.plan);
+            let found = member.instance.incidents().map(move |(task, incident)| Trouble {
+                definition: plan.document.name.clone(),
+                task: plan.task(task).pointer.clone(),
+                fingerprint: incident.fingerprint.clone(),
+                detail: incident.detail.clone(),
+                since: incident.since,
+            });
+            found.collect::<Vec<_>>()
+        };
+        members.flat_map(of).collect()
     }
 
     /// Queues an event for an instance.

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use semver::Version;
 use tenure_definition::Plan;
 use tenure_definition::plan::Strategy;
-use tenure_definition::schedule::Nominal;
+use tenure_definition::schedule::{Nominal, Overlap};
 use tenure_definition::time::Duration;
 use tenure_store::port::{Scheduled, StoredDefinition};
 
@@ -107,7 +107,7 @@ fn after(
 
 /// What to do next.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Turn {
+pub(crate) enum Turn {
     /// Nothing is due.
     Rest,
     /// Firings were missed that nobody makes up for.
@@ -119,8 +119,33 @@ pub(super) enum Turn {
     Fire(Nominal),
 }
 
+/// What a firing does about the one before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Meeting {
+    /// Starts its instance.
+    Start,
+    /// Starts nothing.
+    Skip,
+    /// Waits for the end of the other.
+    Buffer,
+    /// Cancels the other and starts its instance.
+    CancelPrevious,
+}
+
+/// What a firing does when the last instance still lives, or not.
+pub(crate) fn meet(overlap: Overlap, lives: bool) -> Meeting {
+    match overlap {
+        Overlap::Skip if lives => Meeting::Skip,
+        Overlap::BufferOne if lives => Meeting::Buffer,
+        Overlap::CancelPrevious if lives => Meeting::CancelPrevious,
+        Overlap::Allow | Overlap::Skip | Overlap::BufferOne | Overlap::CancelPrevious => {
+            Meeting::Start
+        }
+    }
+}
+
 /// The next of `every` and `cron` after what was handled.
-pub(super) fn turn(schedule: &InForce, handled: Timestamp, now: Timestamp) -> Turn {
+pub(crate) fn turn(schedule: &InForce, handled: Timestamp, now: Timestamp) -> Turn {
     let Some(ways) = schedule.plan.schedule.as_ref() else { return Turn::Rest };
     let (zone, anchor) = (&schedule.plan.extensions.zone, schedule.every_since);
     let name = schedule.name();

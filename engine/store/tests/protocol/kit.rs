@@ -156,7 +156,7 @@ pub(crate) fn moved(instance: &Instance, status: Status, at: Timestamp) -> Check
     let mut instance = instance.clone();
     instance.revision += 1;
     instance.status = status;
-    let journal = vec![Entry { task: None, fact: Fact::InstanceStarted }];
+    let journal = vec![Entry { task: None, place: None, fact: Fact::InstanceStarted }];
     Checkpoint {
         transition: Transition { instance, commands: Vec::new(), journal },
         consumed: Vec::new(),

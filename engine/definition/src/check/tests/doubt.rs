@@ -7,14 +7,7 @@ use crate::diagnostic::Report;
 use crate::expression::STACK_BYTES;
 use crate::read::read;
 use crate::source::Lines;
-use crate::{Diagnostics, Severity, compile_registered};
-
-/// All findings, whether it compiles or not.
-fn found(text: &str) -> Diagnostics {
-    match compile(&source(&format!("{HEAD}{text}")), &catalog()) {
-        Ok((_, found)) | Err(found) => found,
-    }
-}
+use crate::{Severity, compile_registered};
 
 #[test]
 fn two_hundred_warnings_hide_no_error() {
