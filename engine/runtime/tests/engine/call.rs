@@ -126,9 +126,11 @@ async fn a_fenced_node_releases_nothing() {
 
     // The outcome of the first call could not be committed, so the second call was not made before
     // this node knew its epoch: released by the fenced checkpoint, it would have been made twice. The
-    // outcome itself was kept, so nobody had to ask again.
-    let functions: Vec<_> = bench.vendor.attempts().into_iter().map(|(name, _)| name).collect();
-    assert_eq!(functions, ["bank.keyed", "bank.lookup"]);
+    // outcome was kept, or asked for again under the same key when the instance had left memory.
+    let mut attempts = bench.vendor.attempts();
+    assert_eq!(attempts.pop().map(|(name, _)| name).as_deref(), Some("bank.lookup"));
+    assert!(attempts.iter().all(|attempt| *attempt == attempts[0]), "{attempts:?}");
+    assert_eq!(attempts[0].0, "bank.keyed");
     assert_eq!(bench.vendor.effects().len(), 2);
     bench.close(&engine).await;
 }
