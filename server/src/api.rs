@@ -20,6 +20,7 @@ use crate::limit;
 use crate::problem::Refusal;
 
 mod definition;
+mod effect;
 mod event;
 mod guard;
 mod health;
@@ -49,6 +50,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/v1/instances", get(instance::list))
         .route("/v1/instances/{id}", get(instance::show))
         .route("/v1/instances/{id}/journal", get(instance::journal))
+        .route("/v1/effects", get(effect::list))
         .route("/v1/events", post(event::receive).get(event::fate))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))

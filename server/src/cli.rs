@@ -14,6 +14,7 @@ use crate::{database, dev, logging, serve};
 
 mod definition;
 mod doctor;
+mod effects;
 mod explain;
 mod fmt;
 mod graph;
@@ -80,6 +81,8 @@ enum Command {
     /// Look at licenses
     #[command(subcommand)]
     License(license::LicenseCommand),
+    /// List effects that nobody has settled, and those that happened when nobody waited for them any more
+    Effects(effects::EffectsOptions),
     /// Prove that nothing is silently stuck; exit 1 when something is
     Doctor(doctor::DoctorOptions),
     /// Print the completions of a shell
@@ -213,6 +216,7 @@ impl Cli {
             | Command::Schedule(_)
             | Command::Definition(_)
             | Command::License(_)
+            | Command::Effects(_)
             | Command::Doctor(_)
             | Command::Completions { .. } => "warn",
         }
@@ -233,6 +237,7 @@ impl Cli {
             Command::Schedule(command) => schedule::run(&command),
             Command::Definition(command) => definition::run(command).await,
             Command::License(command) => license::run(command).await,
+            Command::Effects(options) => effects::run(options).await,
             Command::Doctor(options) => doctor::run(options).await,
             Command::Completions { shell } => {
                 let mut command = <Self as clap::CommandFactory>::command();
@@ -294,6 +299,7 @@ mod tests {
             "tenure definition list -o json",
             "tenure definition show purchase-direct --version 1.0.0",
             "tenure license verify f --jwks http://127.0.0.1:8080/.well-known/jwks.json",
+            "tenure effects --server http://127.0.0.1:8080 -o json",
             "tenure doctor",
             "tenure completions bash",
         ] {

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
-use tenure_definition::{Plan, TaskKind};
-use tenure_machine::instance::{Activity, CallPhase, Frame, TryPhase};
+use tenure_definition::{Plan, TaskId, TaskKind};
+use tenure_machine::instance::{Activity, CallPhase, Frame, Incident, TryPhase};
 use tenure_machine::{CloudEvent, Fact, Instance, InstanceId, Status, TimerId};
 use tenure_runtime::engine::EventAnswer;
-use tenure_store::port::{JournalRow, Stored, StoredDefinition};
+use tenure_store::port::{JournalRow, Stored, StoredDefinition, Unsettled};
 
 use crate::limit;
 
@@ -49,6 +49,7 @@ pub fn instance(stored: &Stored, around: &Surroundings<'_>) -> Value {
     map.insert("context".to_owned(), instance.context.to_value());
     map.insert("attributes".to_owned(), json!(instance.attributes));
     map.insert("waiting_for".to_owned(), Value::Array(waiting_for(instance, around)));
+    map.insert("incidents".to_owned(), Value::Array(incidents(stored, around)));
     let children: Vec<Value> =
         around.children.iter().take(limit::CHILDREN_MAX).map(|id| child(*id)).collect();
     map.insert("children".to_owned(), Value::Array(children));
@@ -93,6 +94,43 @@ fn head(stored: &Stored) -> Map<String, Value> {
         map.insert(name.to_owned(), value);
     }
     map
+}
+
+/// Everything a person has to look at: why it cannot move, tasks that are stuck, effects that came late.
+fn incidents(stored: &Stored, around: &Surroundings<'_>) -> Vec<Value> {
+    let instance = &stored.instance;
+    let line = |kind: &str, task: Option<TaskId>, incident: &Incident| {
+        let index = task.and_then(|task| usize::try_from(task.0).ok());
+        let task = index.and_then(|index| around.plan.and_then(|plan| plan.tasks.get(index)));
+        json!({
+            "kind": kind,
+            "fingerprint": incident.fingerprint,
+            "detail": incident.detail,
+            "task": task.map(|task| &task.pointer),
+            "opened_at": incident.since,
+        })
+    };
+    let parked = stored.parked.iter().map(|incident| line("parked", None, incident));
+    let stuck = instance.incidents().map(|(task, incident)| line("stuck", Some(task), incident));
+    let late = instance.late_incidents().map(|(task, incident)| line("late", Some(task), incident));
+    parked.chain(stuck).chain(late).collect()
+}
+
+/// An effect that nobody has settled.
+#[must_use]
+pub fn effect(unsettled: &Unsettled) -> Value {
+    json!({
+        "instance": unsettled.instance,
+        "href": format!("/v1/instances/{}", unsettled.instance),
+        "instance_status": unsettled.instance_status,
+        "definition": unsettled.definition,
+        "business_key": unsettled.business_key,
+        "key": unsettled.key,
+        "place": unsettled.position,
+        "state": unsettled.phase,
+        "intent_at": unsettled.intent_at,
+        "since": unsettled.updated_at,
+    })
 }
 
 fn child(id: InstanceId) -> Value {

@@ -32,6 +32,14 @@ impl Hidden {
                 self.hide(data);
             }
         }
+        let incidents = shown.get_mut("incidents").and_then(Value::as_array_mut);
+        for incident in incidents.into_iter().flatten() {
+            // Why an instance cannot move is told in words of ours; the others repeat a vendor's.
+            let is_ours = incident.get("kind").and_then(Value::as_str) == Some("parked");
+            if let Some(detail) = incident.get_mut("detail").filter(|_| !is_ours) {
+                self.hide(detail);
+            }
+        }
     }
 
     /// Hides in a shown row of a journal. The facts keep their form; what they tell is hidden.

@@ -9,12 +9,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use tenure_machine::bucket::Bucket;
+use tenure_machine::instance::Incident;
 use tenure_machine::{CloudEvent, InstanceId, WaitId};
 use tenure_store::Store;
 use tenure_store::port::{
     Checkpoint, Committed, DueTimer, Durability, Fence, Firings, Incoming, JournalRow, Lease,
     LockPlace, Mail, NewInstance, Orphan, OutboxRow, Receipt, Registered, Result, Route, Scheduled,
-    Started, Stored, StoredDefinition,
+    Started, Stored, StoredDefinition, Unsettled, WaitingLock,
 };
 use uuid::Uuid;
 
@@ -281,6 +282,27 @@ impl Store for CrashStore {
 
     async fn use_up(&self, schedule: &Scheduled, events: &[CloudEvent]) -> Result<()> {
         self.write(self.inner.use_up(schedule, events)).await
+    }
+
+    async fn park(&self, fence: Fence, instance: InstanceId, incident: &Incident) -> Result<bool> {
+        self.write(self.inner.park(fence, instance, incident)).await
+    }
+
+    async fn unsettled(
+        &self,
+        namespace: &str,
+        before: Option<(InstanceId, Uuid)>,
+        limit: i64,
+    ) -> Result<Vec<Unsettled>> {
+        self.inner.unsettled(namespace, before, limit).await
+    }
+
+    async fn unsettled_counts(&self) -> Result<Vec<(String, i64)>> {
+        self.inner.unsettled_counts().await
+    }
+
+    async fn waiting_locks(&self, limit: i64) -> Result<Vec<WaitingLock>> {
+        self.inner.waiting_locks(limit).await
     }
 
     async fn doctor(&self) -> Result<Vec<Orphan>> {

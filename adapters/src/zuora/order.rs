@@ -9,7 +9,7 @@ use jiff::{Span, ToSpan};
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tenure_adapter::{Lookup, Outcome, Request};
+use tenure_adapter::{Lookup, Outcome, Reason, Request};
 
 use super::{Zuora, reply, unanswered, word};
 use crate::catalog::{Product, product};
@@ -212,13 +212,25 @@ impl Zuora {
         let path = format!("/v1/orders/{}", segment(number));
         let Some(answer) = self.find(&path, budget).await? else { return Ok(Lookup::Absent) };
         let order = answer.get("order").unwrap_or(&Value::Null);
-        let same = word(order, "existingAccountNumber").as_deref() == Some(&input.account_number)
-            && order.pointer("/subscriptions/0/subscriptionNumber").and_then(Value::as_str)
-                == Some(&input.subscription_number);
-        if !same {
-            return Ok(Lookup::Unknown {
-                detail: format!("Zuora's order {number} is about something else: {order}"),
-            });
+        match ordered(order) {
+            None => {
+                return Ok(Lookup::Unknown {
+                    detail: format!(
+                        "Zuora's order {number} does not say what was ordered: {order}"
+                    ),
+                });
+            }
+            Some(found) if found == input.wanted(known(&input.sku)?) => {}
+            // Numbers are unique, so ours never came to be: the business used this one twice.
+            Some(found) => {
+                let detail = format!(
+                    "the order number {number} belongs to another purchase ({found}): use a number of its \
+                     own for each"
+                );
+                let outcome =
+                    Outcome::Rejected { reason: Reason::Invalid, detail, retry_after_ms: None };
+                return Ok(Lookup::Happened { outcome });
+            }
         }
         let payment = self.payment_of(number, budget).await?;
         let Some(payment) = payment else {
@@ -323,6 +335,41 @@ impl Zuora {
     }
 }
 
+/// What an order is about: two with one number are the same purchase only when all of it is equal.
+#[derive(Debug, PartialEq, Eq)]
+struct Ordered {
+    account: String,
+    subscription: String,
+    rate_plan: String,
+    /// As Zuora writes it, which may be `5` or `5.0`.
+    quantity: String,
+}
+
+impl std::fmt::Display for Ordered {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { account, subscription, rate_plan, quantity } = self;
+        write!(
+            out,
+            "account {account}, subscription {subscription}, {quantity} of rate plan {rate_plan}"
+        )
+    }
+}
+
+/// What Zuora says an order is about; not what became of its subscription since.
+fn ordered(order: &Value) -> Option<Ordered> {
+    let subscription = order.pointer("/subscriptions/0")?;
+    let actions = subscription.get("orderActions").and_then(Value::as_array)?;
+    let create = actions.iter().find_map(|action| action.get("createSubscription"))?;
+    let plan = create.pointer("/subscribeToRatePlans/0")?;
+    let quantity = plan.pointer("/chargeOverrides/0/pricing/recurringPerUnit/quantity")?;
+    Some(Ordered {
+        account: word(order, "existingAccountNumber")?,
+        subscription: word(subscription, "subscriptionNumber")?,
+        rate_plan: word(plan, "productRatePlanId")?,
+        quantity: quantity.to_string().trim_end_matches(".0").to_owned(),
+    })
+}
+
 /// What differs between an answer and a look-up.
 struct Paid {
     amount: i64,
@@ -334,6 +381,15 @@ struct Paid {
 }
 
 impl Create {
+    fn wanted(&self, product: &Product) -> Ordered {
+        Ordered {
+            account: self.account_number.clone(),
+            subscription: self.subscription_number.clone(),
+            rate_plan: product.billing_rate_plan.clone(),
+            quantity: self.quantity.to_string(),
+        }
+    }
+
     fn output(&self, paid: &Paid) -> Result<Value, Outcome> {
         let months: Span = i64::from(self.term_months).months();
         let end = self.term_start.checked_add(months);

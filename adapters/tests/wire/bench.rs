@@ -11,6 +11,8 @@ use uuid::Uuid;
 
 /// A product that needs terms, at 348.00 USD per seat and year.
 pub(crate) const SKU: &str = "premium-self-managed-annual";
+/// Another product, of another rate plan.
+pub(crate) const OTHER_SKU: &str = "ultimate-self-managed-annual";
 
 /// What every test has.
 pub(crate) struct Bench {

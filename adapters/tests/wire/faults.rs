@@ -251,10 +251,28 @@ async fn a_taken_number_is_looked_up_when_the_key_is_forgotten() {
     let found = bench.look_up("zuora.createAccount", "third key", stranger).await;
     assert!(matches!(found, Lookup::Unknown { .. }), "{found:?}");
     bench.done("zuora.createOrder", "o", bench::order("1", "card_ok")).await;
-    let mut other = bench::order("1", "card_ok");
-    other["subscription_number"] = json!("S-2");
-    let found = bench.look_up("zuora.createOrder", "x", other).await;
-    assert!(matches!(found, Lookup::Unknown { .. }), "{found:?}");
+}
+
+#[tokio::test]
+async fn an_order_of_another_purchase_was_adopted_when_its_number_was_used_again() {
+    let bench = Bench::with_account().await;
+    bench.done("zuora.createOrder", "o", bench::order("1", "card_ok")).await;
+    for (field, value) in [
+        ("subscription_number", json!("S-2")),
+        ("quantity", json!(6)),
+        ("sku", json!(bench::OTHER_SKU)),
+    ] {
+        let mut other = bench::order("1", "card_ok");
+        other[field] = value;
+        let found = bench.look_up("zuora.createOrder", "x", other).await;
+        let Lookup::Happened { outcome } = found else { panic!("{field}: {found:?}") };
+        rejected(&outcome, Reason::Invalid, "belongs to another purchase");
+    }
+    let same = bench.look_up("zuora.createOrder", "x", bench::order("1", "card_ok")).await;
+    assert!(
+        matches!(same, Lookup::Happened { outcome: Outcome::Done { .. } }),
+        "the same purchase is adopted: {same:?}"
+    );
 }
 
 #[tokio::test]

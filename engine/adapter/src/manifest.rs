@@ -24,6 +24,10 @@ pub enum EffectClass {
     AtLeastOnce,
 }
 
+/// What the names of functions that only ask begin with.
+const QUESTIONS: [&str; 9] =
+    ["get", "find", "list", "search", "preview", "read", "query", "look", "delivery"];
+
 /// How often and how slowly a *rejected* call is tried again before the definition hears of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RetryDefault {
@@ -108,6 +112,22 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// Whether a `natural` function changes nothing outside, so that nobody has to know whether it was
+    /// called: it has no vendor, or its name is that of a question.
+    #[must_use]
+    pub fn only_reads(&self) -> bool {
+        let verb = self.name.rsplit('.').next().unwrap_or_default();
+        let asks = QUESTIONS.iter().any(|question| {
+            verb.strip_prefix(question)
+                .is_some_and(|rest| rest.chars().next().is_none_or(|next| !next.is_lowercase()))
+        });
+        let is_web = matches!(self.name.as_str(), "http" | "openapi");
+        self.class == EffectClass::Natural
+            && !self.money
+            && !is_web
+            && (asks || self.connection.is_none())
+    }
+
     /// The full name a definition pins, `name:version@default`.
     #[must_use]
     pub fn reference(&self) -> String {

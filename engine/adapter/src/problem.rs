@@ -35,6 +35,8 @@ pub mod error_type {
     pub const STANDARD: &str = "https://open-workflow-specification.org/spec/1.0.0/errors/";
     /// A card or account was declined; `data` has `class` and `code`.
     pub const DECLINED: &str = "urn:tenure:error:declined";
+    /// A lock that would be waited for for ever; somebody's waiting had to end.
+    pub const DEADLOCK: &str = "urn:tenure:error:deadlock";
     /// A vendor refused a request for good; `data` has `reason`.
     pub const REJECTED: &str = "urn:tenure:error:rejected";
 }
@@ -82,6 +84,19 @@ impl Problem {
     #[must_use]
     pub fn configuration(detail: impl Into<String>) -> Self {
         Self::standard("configuration", 400, "Configuration Error", detail)
+    }
+
+    /// A lock that would be waited for for ever.
+    #[must_use]
+    pub fn deadlock(detail: impl Into<String>) -> Self {
+        Self {
+            kind: error_type::DEADLOCK.to_owned(),
+            status: 409,
+            title: "Deadlock".to_owned(),
+            detail: Some(detail.into()),
+            instance: None,
+            data: None,
+        }
     }
 
     /// The business said no.

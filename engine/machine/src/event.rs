@@ -58,6 +58,13 @@ pub enum Event {
         #[serde(default)]
         name: String,
     },
+    /// It stands in line for a lock that it can never get: who holds it waits for one of its own.
+    LockRefused {
+        /// The lock.
+        lock: LockId,
+        /// Who waits for whom, for people.
+        detail: String,
+    },
     /// The parent was cancelled, or an operator says stop.
     CancelRequested {
         /// Why, for people.

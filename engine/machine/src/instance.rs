@@ -10,6 +10,7 @@ use tenure_definition::TaskId;
 use tenure_definition::plan::Flow;
 use uuid::Uuid;
 
+use crate::abandoned::Abandoned;
 use crate::{CallId, FrameId, InstanceId, Json, LockId, TimerId, WaitId};
 
 /// One run of a definition.
@@ -37,17 +38,25 @@ pub struct Instance {
     pub frames: BTreeMap<FrameId, Frame>,
     /// The next unused counter value for frames, timers, waits and calls.
     pub next_id: i64,
-    /// How often the effect at a position was resolved: the visit number of its next call.
+    /// How often the effect at a position was resolved: the visit number of its next call. Positions inside
+    /// a loop are counted by its turn, and go with it.
     pub visits: BTreeMap<String, u32>,
     /// Effects whose outcome was unknown when their task was cancelled, by position. A new call at
     /// that position continues them instead of acting a second time.
-    pub abandoned: BTreeMap<String, Effect>,
+    pub abandoned: BTreeMap<String, Abandoned>,
+    /// Keys of authors (`metadata.idempotencyKey`) that a vendor has refused, by their first generation, with
+    /// the generation that comes next. The newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<(Uuid, u32)>,
     /// The timer of the document's `expect`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub late: Option<TimerId>,
     /// The lock of the document's `exclusive`, or of a queued business key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock: Option<Lock>,
+    /// Locks that are held above it, by whoever awaits its end: waiting for one would be waiting for itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held_above: Vec<HeldLock>,
     /// What was done and can be undone, in the order it was done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub compensations: Vec<Compensation>,
@@ -174,6 +183,12 @@ pub enum Activity {
         items: Vec<Value>,
         /// The current turn.
         index: usize,
+        /// How often this loop ran before: a part of the positions inside.
+        #[serde(default, skip_serializing_if = "is_first")]
+        round: u32,
+        /// Visits of the positions of the current turn; the next one has others.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        visits: BTreeMap<String, u32>,
     },
     /// A `fork`.
     Fork {
@@ -277,6 +292,9 @@ pub struct Turns {
     pub queue: VecDeque<(usize, Value)>,
     /// Number of turns begun so far: the index of the next one.
     pub begun: usize,
+    /// How often this loop ran before: a part of the positions inside.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub round: u32,
     /// Outputs of the turns that ended, by the index of the filter.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outputs: Vec<(usize, Value)>,
@@ -296,6 +314,15 @@ pub struct Turn {
     pub index: usize,
     /// What was kept of the event.
     pub item: Value,
+    /// Visits of the positions of this turn; the next one has others.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub visits: BTreeMap<String, u32>,
+}
+
+/// Whether a loop runs for the first time.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_first(round: &u32) -> bool {
+    *round == 0
 }
 
 /// Which part of an extension runs.
@@ -333,6 +360,9 @@ pub struct Compensation {
     /// does not repeat what came before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume: Option<(TaskId, Json)>,
+    /// Visits of the positions of its undoing.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub visits: BTreeMap<String, u32>,
 }
 
 /// A lock by name, shared by all instances of a namespace.
@@ -344,6 +374,17 @@ pub struct Lock {
     pub name: String,
     /// Whether it is held; otherwise it is waited for.
     pub held: bool,
+}
+
+/// A lock that an instance holds while it awaits a child.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldLock {
+    /// Its full name: namespace and name.
+    pub name: String,
+    /// Who holds it.
+    pub instance: InstanceId,
+    /// Its number within that instance.
+    pub lock: LockId,
 }
 
 /// Which part of a `try` runs.
@@ -394,6 +435,13 @@ pub struct Effect {
     pub absences: u32,
     /// Attempts in a row that were never sent.
     pub unsent: u32,
+    /// The first generation of a key that the author computes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authored: Option<Uuid>,
+    /// An attempt of the task that was cancelled before: it may still be out, and what it answers
+    /// counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<CallId>,
 }
 
 /// Where a call stands.
@@ -507,7 +555,7 @@ impl Instance {
         })
     }
 
-    /// Incidents of its calls, with the pointer-bearing task.
+    /// Incidents that stop a task, with that task. [`Instance::late_incidents`] stop none.
     pub fn incidents(&self) -> impl Iterator<Item = (TaskId, &Incident)> {
         self.frames.values().filter_map(|frame| match &frame.activity {
             Activity::Call { phase: CallPhase::Stuck { incident }, .. } => {

@@ -8,6 +8,7 @@
 //! Reading order: [`event`] (what comes in), [`instance`] (what is kept), [`transition`] (what goes
 //! out), then `step` (who moves what).
 
+pub mod abandoned;
 pub mod bucket;
 pub mod cloud_event;
 pub mod event;
@@ -16,6 +17,7 @@ pub mod instance;
 pub mod json;
 pub mod key;
 pub mod limit;
+pub mod payload;
 pub mod secret;
 pub mod transition;
 
@@ -30,6 +32,7 @@ pub use event::{ChildResult, Event};
 pub use id::{CallId, FrameId, InstanceId, LockId, TimerId, WaitId};
 pub use instance::{Identity, Instance, Parent, Status};
 pub use json::Json;
+pub use step::lock::{AwaitedLock, awaited_locks};
 pub use step::step;
 pub use transition::{
     ChildStart, Command, Entry, Fact, Intent, Purpose, Stale, Step, Transition, Wait,

@@ -61,3 +61,22 @@ pub const COMPENSATION_DELAY_MS: u64 = 1_000;
 
 /// Longest value of an attribute an instance is found by, in bytes; a longer one is left out.
 pub const ATTRIBUTE_BYTES_MAX: usize = 256;
+
+/// Most effects of an instance that were abandoned in doubt or came back late; one more faults: an
+/// instance that leaves one behind at every turn must be seen before its state grows.
+pub const ABANDONED_MAX: usize = 256;
+
+/// Largest payload that is kept (an input, an answer, an event, `$context`), in bytes of JSON. A step
+/// that would keep a larger one is not written: the instance is parked as an incident.
+pub const PAYLOAD_BYTES_MAX: usize = 1024 * 1024;
+
+/// Largest state of an instance, and largest journal of one step, in bytes of JSON: many payloads.
+pub const STATE_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Largest late answer that is kept with an effect, in bytes of JSON; of a larger one the size is:
+/// evidence must never be what cannot be written.
+pub const LATE_ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+/// Most keys of authors that an instance remembers as refused; beyond, the oldest is forgotten, and the
+/// vendor refuses it once more.
+pub const REFUSED_KEYS_MAX: usize = 256;

@@ -34,6 +34,7 @@ pub(crate) fn harmless(event: &Event) -> Event {
         | Event::CallLost { .. }
         | Event::TimerDue { .. }
         | Event::LockGranted { .. }
+        | Event::LockRefused { .. }
         | Event::CancelRequested { .. } => {}
     }
     event

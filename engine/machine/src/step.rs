@@ -6,21 +6,25 @@
 //! `try` that catches them; `scope` gives expressions their variables.
 
 mod call;
+mod drain;
 mod extend;
 mod fail;
 mod human;
+mod late;
 mod listen;
-mod lock;
+pub(crate) mod lock;
 mod mover;
 mod run;
 pub(crate) mod scope;
 mod undo;
+mod visit;
 
 use jiff::Timestamp;
 use tenure_adapter::Problem;
 use tenure_definition::Plan;
 
 use crate::instance::{Activity, CallPhase, TryPhase};
+use crate::limit::ABANDONED_MAX;
 use crate::outside::harmless;
 use crate::{
     ChildResult, Event, Fact, FrameId, Instance, InstanceId, Purpose, Stale, Status, Step, TimerId,
@@ -34,7 +38,7 @@ use mover::{Mover, Work};
 #[must_use]
 pub fn step(plan: &Plan, instance: &Instance, event: &Event, at: Timestamp) -> Step {
     if instance.is_terminal() {
-        return Step::Stale(Stale::Ended);
+        return late::after_the_end(plan, instance, event, at);
     }
     let mut mover = Mover::new(plan, instance.clone(), at);
     match mover.take(&harmless(event)) {
@@ -67,9 +71,13 @@ impl Mover<'_> {
                 self.child_ended(*child, result)?;
             }
             (Status::Live, Event::LockGranted { lock, name }) => self.lock_granted(*lock, name)?,
+            (Status::Live, Event::LockRefused { lock, detail }) => {
+                self.lock_refused(*lock, detail)?;
+            }
             (
                 Status::Pending,
                 Event::LockGranted { .. }
+                | Event::LockRefused { .. }
                 | Event::CallEnded { .. }
                 | Event::LookupEnded { .. }
                 | Event::CallLost { .. }
@@ -81,6 +89,7 @@ impl Mover<'_> {
                 Status::Completed { .. } | Status::Faulted { .. } | Status::Cancelled { .. },
                 Event::Started
                 | Event::LockGranted { .. }
+                | Event::LockRefused { .. }
                 | Event::CallEnded { .. }
                 | Event::LookupEnded { .. }
                 | Event::CallLost { .. }
@@ -91,6 +100,12 @@ impl Mover<'_> {
             ) => return Err(Stale::Ended),
         }
         self.run();
+        if self.overfull && !self.instance.is_terminal() {
+            self.end_faulted(Problem::runtime(format!(
+                "more than {ABANDONED_MAX} effects were given up in doubt or came back late: see what \
+                 became of them (`tenure effects`), and let the tasks that call wait longer"
+            )));
+        }
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use tenure_adapter::{Lookup, Origin, Outcome, Problem};
 use tenure_definition::TaskId;
 use uuid::Uuid;
 
-use crate::instance::Instance;
+use crate::instance::{HeldLock, Instance};
 use crate::{CallId, ChildResult, CloudEvent, InstanceId, Json, LockId, TimerId, WaitId};
 
 /// The result of [`crate::step`].
@@ -169,6 +169,9 @@ pub struct ChildStart {
     pub start_key: String,
     /// Whether the parent awaits its end.
     pub awaits: bool,
+    /// Locks that are held above it until it ends: it may not wait for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held_above: Vec<HeldLock>,
 }
 
 /// One line of the journal.
@@ -276,6 +279,13 @@ pub enum Fact {
     },
     /// An attempt came back, or was given up as lost.
     EffectReturned {
+        /// The effect key.
+        key: Uuid,
+        /// What came back.
+        outcome: Outcome,
+    },
+    /// An attempt came back whose task, or whose instance, was over: kept as evidence.
+    EffectReturnedLate {
         /// The effect key.
         key: Uuid,
         /// What came back.

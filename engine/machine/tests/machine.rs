@@ -25,11 +25,15 @@ mod event;
 mod flow;
 #[path = "machine/human.rs"]
 mod human;
+#[path = "machine/late.rs"]
+mod late;
 #[path = "machine/lifecycle.rs"]
 mod lifecycle;
 #[path = "machine/listen.rs"]
 mod listen;
 #[path = "machine/start.rs"]
 mod start;
+#[path = "machine/visit.rs"]
+mod visit;
 #[path = "machine/weave.rs"]
 mod weave;

@@ -2,6 +2,7 @@
 
 mod address;
 mod config;
+mod effects;
 mod house;
 
 use std::sync::Arc;

@@ -173,6 +173,7 @@ impl Flying {
             | Event::EventArrived { .. }
             | Event::ChildEnded { .. }
             | Event::LockGranted { .. }
+            | Event::LockRefused { .. }
             | Event::CancelRequested { .. } => {}
         }
     }

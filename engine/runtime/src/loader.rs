@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use crate::clock::backoff;
 use crate::ground::Ground;
 use crate::spine::Message;
+use crate::spine::trouble::Trouble;
 
 /// Instances of one reading.
 const BATCH_MAX: usize = 256;
@@ -34,7 +35,9 @@ pub(crate) enum Found {
     /// No such instance.
     Missing,
     /// It is there, but cannot be moved on this node.
-    Unusable(String),
+    Unusable(Trouble),
+    /// For a passing reason.
+    Later(String),
 }
 
 /// The way to the reader.
@@ -80,7 +83,7 @@ pub(crate) async fn load(ground: Arc<Ground>, mut requests: Requests) {
 }
 
 /// What was read of each instance; an instance that does not exist is not among them.
-type Rows = HashMap<InstanceId, Result<Instance, String>>;
+type Rows = HashMap<InstanceId, Result<Instance, Trouble>>;
 
 async fn read(ground: &Ground, ids: &[InstanceId]) -> Rows {
     let mut tries = 0;
@@ -91,7 +94,7 @@ async fn read(ground: &Ground, ids: &[InstanceId]) -> Rows {
             }
             // One unreadable row must not keep the others of its batch from moving.
             Err(error @ tenure_store::Error::Corrupt { .. }) => match ids {
-                [only] => return Rows::from([(*only, Err(error.to_string()))]),
+                [only] => return Rows::from([(*only, Err(Trouble::unreadable(&error)))]),
                 several => {
                     let mut rows = Rows::new();
                     for id in several {
@@ -117,10 +120,7 @@ async fn with_plan(ground: &Ground, instance: Instance) -> Found {
     let identity = &instance.identity;
     match ground.plans.pinned(&identity.digest).await {
         Ok(Some(plan)) => Found::Ready { instance: Arc::new(instance), plan },
-        Ok(None) => Found::Unusable(format!(
-            "definition {}:{} does not compile on this node",
-            identity.definition, identity.version
-        )),
-        Err(error) => Found::Unusable(format!("its definition could not be read: {error}")),
+        Ok(None) => Found::Unusable(Trouble::not_compiled(identity)),
+        Err(error) => Found::Later(format!("its definition could not be read: {error}")),
     }
 }

@@ -193,7 +193,7 @@ async fn try_start(
     parent: InstanceId,
     child: ChildStart,
 ) -> Result<Result<(), Problem>, Error> {
-    let ChildStart { id, namespace, name, version, input, start_key, awaits } = child;
+    let ChildStart { id, namespace, name, version, input, start_key, awaits, held_above } = child;
     // `latest` is resolved here, once: a repetition finds the start key used.
     let version = (version != "latest").then_some(version);
     let Some(plan) = ground.plans.named(&namespace, &name, version.as_deref()).await? else {
@@ -212,7 +212,9 @@ async fn try_start(
     let start_key = Some(start_key);
     let start = Start { id, business_key, start_key, input, parent, at };
     let claims_key = admission::claims_key(&plan);
-    let new = NewInstance { instance: start.into_instance(&plan), fingerprint, claims_key };
+    let mut instance = start.into_instance(&plan);
+    instance.held_above = held_above;
+    let new = NewInstance { instance, fingerprint, claims_key };
     let started = match ground.store.start(&new, at).await {
         // Repeating cannot help: refused, so that the parent hears of it instead of waiting for ever.
         Err(error @ tenure_store::Error::Corrupt { .. }) => {

@@ -1,6 +1,6 @@
 //! Recovery is a repeated scan: of buckets that were just taken, and of all of them now and then.
 //! Mail, timers and outbox rows are found by the ordinary scans; here are calls that nobody will
-//! answer, and events and waits that missed each other in a crash.
+//! answer, events and waits that missed each other in a crash, and instances that wait for each other.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use tenure_machine::InstanceId;
 use tenure_machine::bucket::Bucket;
 
 use crate::clock::backoff;
+use crate::deadlock::{self, Suspects};
 use crate::ground::{Ground, rung};
 use crate::lease::Hold;
 use crate::spine::Message;
@@ -31,6 +32,7 @@ pub(crate) async fn recover(ground: Arc<Ground>) {
     let mut seen = None;
     let mut scans = 0;
     let mut failures = 0;
+    let mut suspects = Suspects::default();
     loop {
         let now = ground.hold();
         let everything = scans % SCANS_PER_LOOK == 0;
@@ -58,6 +60,12 @@ pub(crate) async fn recover(ground: Arc<Ground>) {
                 }
             }
             sweep(&ground).await;
+            if let Err(error) = deadlock::look(&ground, &mut suspects).await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the look for deadlocks failed"
+                );
+            }
         } else {
             seen = None;
         }

@@ -13,6 +13,7 @@
 
 mod hot;
 mod release;
+pub(crate) mod trouble;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,9 +30,11 @@ use crate::committer::{Committers, Verdict};
 use crate::ground::Ground;
 use crate::lease::Hold;
 use crate::loader::{Found, Loader};
+use crate::parker::Parker;
 use crate::refuser::Refuser;
 use crate::stepper::Undone;
 use hot::{Phase, Table};
+use trouble::Trouble;
 
 /// How often the spine looks who rested enough.
 const TICK: Duration = Duration::from_secs(1);
@@ -79,6 +82,7 @@ pub(crate) struct Spine {
     pub(crate) committers: Committers,
     pub(crate) calls: Calls,
     pub(crate) refuser: Refuser,
+    pub(crate) parker: Parker,
     table: Table,
     /// What this node owned at the last look.
     hold: Option<Hold>,
@@ -91,10 +95,10 @@ impl Spine {
         loader: Loader,
         committers: Committers,
         calls: Calls,
-        refuser: Refuser,
+        (refuser, parker): (Refuser, Parker),
     ) -> Self {
         let table = Table::default();
-        Self { ground, loader, committers, calls, refuser, table, hold: None, drain: None }
+        Self { ground, loader, committers, calls, refuser, parker, table, hold: None, drain: None }
     }
 
     /// Takes messages for as long as somebody sends them.
@@ -141,8 +145,9 @@ impl Spine {
         if self.owned(id).is_none() || (self.drain.is_some() && !from_memory) {
             return self.put_back(&arrival);
         }
+        self.table.wake(id, &arrival);
         if !self.table.contains(id) && !self.heat(id) {
-            if !arrival.mail.is_some_and(|mail| self.table.keep_for_rested(id, mail)) {
+            if !self.table.keep_for_rested(id, &arrival) {
                 self.put_back(&arrival);
             }
             return;
@@ -159,7 +164,8 @@ impl Spine {
         if self.loader.ask(id, turn) {
             return true;
         }
-        self.forget(id);
+        // Not forgotten but at rest: answers that were kept for it are nowhere else.
+        self.rest(id);
         false
     }
 
@@ -168,7 +174,7 @@ impl Spine {
         let Some(hot) = self.table.at_turn(id, turn) else { return };
         match found {
             Found::Ready { instance, plan } => {
-                for call in instance.open_calls() {
+                for call in instance.open_calls().chain(instance.abandoned_calls()) {
                     if !self.ground.flying.contains(id, call) && !hot.has_answer(call) {
                         tracing::info!(instance = %id, %call, "a call was lost with its node");
                         hot.queue.push_front(Arrival::bare(Event::CallLost { call }));
@@ -181,8 +187,12 @@ impl Spine {
                 tracing::warn!(instance = %id, "there is no such instance; its mail is thrown away");
                 self.throw_away(id);
             }
-            Found::Unusable(reason) => {
-                tracing::error!(instance = %id, reason, "the instance cannot move");
+            Found::Unusable(trouble) => {
+                tracing::error!(instance = %id, trouble = %trouble.detail(), "the instance cannot move");
+                self.park(id, &trouble);
+            }
+            Found::Later(reason) => {
+                tracing::warn!(instance = %id, reason, "the instance is read again later");
                 self.rest(id);
             }
         }
@@ -250,14 +260,16 @@ impl Spine {
                 }
                 self.advance(id);
             }
-            Err(_) => {
+            Err(Undone::Panicked) => {
+                let trouble = Trouble::panicked(&instance, &arrival.event);
                 tracing::error!(
                     instance = %id,
-                    event = ?std::mem::discriminant(&arrival.event),
+                    trouble = %trouble.detail(),
                     "the step of this instance panicked; it rests and is tried again"
                 );
-                self.rest(id);
+                self.park(id, &trouble);
             }
+            Err(Undone::Full) => self.rest(id),
         }
     }
 
@@ -307,11 +319,13 @@ impl Spine {
             }
             Verdict::InDoubt => self.reload(id),
             Verdict::Poisoned => {
+                let trouble = Trouble::poisoned(&checkpoint);
                 tracing::error!(
                     instance = %id,
+                    trouble = %trouble.detail(),
                     "the next state of this instance cannot be written; it rests and is tried again"
                 );
-                self.rest(id);
+                self.park(id, &trouble);
             }
         }
     }

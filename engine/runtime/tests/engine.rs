@@ -9,6 +9,8 @@
 mod call;
 #[path = "engine/event.rs"]
 mod event;
+#[path = "engine/evidence.rs"]
+mod evidence;
 #[path = "engine/extension.rs"]
 mod extension;
 #[path = "engine/kit.rs"]

@@ -1,5 +1,5 @@
--- Live instances without a reason to live: no call out, timer, open wait, incident, mail, command on
--- its way, no place in a line behind the holder of a lock who lives or still has to let it go, and no child that
+-- Live instances without a reason to live: no call out, timer, open wait, incident that stops a task (a late
+-- effect's stops none), mail, command on its way, reason why it cannot move, no place in a line behind the holder of a lock who lives or still has to let it go, and no child that
 -- runs or still has to tell of its end. No lock.
 select
     i.id,
@@ -9,7 +9,20 @@ from instance_state s
 join instance i on i.bucket = s.bucket and i.id = s.id
 where s.status in ('pending', 'live')
     and s.open_calls = 0
-    and s.incidents = 0
+    and s.incidents <= (
+        select count(*)
+        from unsettled_effect e
+        where e.bucket = s.bucket
+            and e.instance_id = s.id
+            and e.phase in ('unknown', 'late')
+    )
+    and not exists (
+        select
+        from parked p
+        where p.bucket = s.bucket
+            and p.instance_id = s.id
+            and p.revision = s.revision
+    )
     and not exists (
         select
         from timer t

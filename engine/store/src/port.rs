@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tenure_definition::schedule::Nominal;
 use tenure_machine::bucket::Bucket;
+use tenure_machine::instance::Incident;
 use tenure_machine::{
     CloudEvent, Event, Instance, InstanceId, LockId, TimerId, Transition, WaitId,
 };
@@ -46,6 +47,9 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
+
+/// Longest fingerprint or detail of a parked instance, in bytes.
+pub const PARKED_WORDS_MAX: usize = 2_048;
 
 /// Result of a verb.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -132,6 +136,21 @@ pub struct LockPlace {
     pub instance: InstanceId,
     /// The number of the lock within that instance.
     pub lock: LockId,
+}
+
+/// A place in a line, and who holds the lock meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingLock {
+    /// Full name of the lock.
+    pub name: String,
+    /// Who waits.
+    pub instance: InstanceId,
+    /// The number of the lock within that instance.
+    pub lock: LockId,
+    /// Who holds it.
+    pub holder: InstanceId,
+    /// Its number within the holder.
+    pub holder_lock: LockId,
 }
 
 /// A transition to be committed. At most one per instance and batch.
@@ -251,6 +270,32 @@ pub struct Stored {
     /// The instance.
     pub instance: Instance,
     /// When it last moved.
+    pub updated_at: Timestamp,
+    /// Why it cannot move from here ([`Store::park`]).
+    pub parked: Option<Incident>,
+}
+
+/// An effect whose outcome nobody has settled, or that happened when nobody waited for it any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unsettled {
+    /// Whose.
+    pub instance: InstanceId,
+    /// Name of its definition.
+    pub definition: String,
+    /// Its business key.
+    pub business_key: String,
+    /// Where the instance stands, in one word.
+    pub instance_status: String,
+    /// The effect key: what the vendor knows it by.
+    pub key: Uuid,
+    /// Where it was called: pointer of the task and indexes of loops.
+    pub position: String,
+    /// What is known: `settling`, `looking_up`, `stuck` (its task is at it), `abandoned` (an answer may still
+    /// come), `lost` (none will), `unknown` (none will, and money may have moved), `late` (it happened).
+    pub phase: String,
+    /// When it was first intended.
+    pub intent_at: Timestamp,
+    /// Since when this is known.
     pub updated_at: Timestamp,
 }
 
@@ -379,7 +424,8 @@ pub trait Store: std::fmt::Debug + Send + Sync {
     /// Removes delivered outbox rows.
     async fn settle_outbox(&self, rows: &[(InstanceId, i64)]) -> Result<()>;
 
-    /// Live instances of these buckets with calls out: what a new owner must declare lost.
+    /// Instances of these buckets with calls out, and those (ended ones too) with an abandoned effect that may
+    /// still be answered: what a new owner must declare lost.
     async fn calling(
         &self,
         buckets: &[Bucket],
@@ -414,6 +460,10 @@ pub trait Store: std::fmt::Debug + Send + Sync {
 
     /// Leaves the line, or lets the lock go: the next in line gets it, with its mail.
     async fn release_lock(&self, place: &LockPlace, at: Timestamp) -> Result<()>;
+
+    /// Places in lines that may be part of a deadlock, the oldest first: of instances that hold a lock
+    /// themselves, and of children.
+    async fn waiting_locks(&self, limit: i64) -> Result<Vec<WaitingLock>>;
 
     /// The children an instance ever started (awaited or not).
     async fn children(&self, id: InstanceId) -> Result<Vec<InstanceId>>;
@@ -453,6 +503,22 @@ pub trait Store: std::fmt::Debug + Send + Sync {
 
     /// Notes that events kept by [`Store::gather`] start nothing any more; none comes back.
     async fn use_up(&self, schedule: &Scheduled, events: &[CloudEvent]) -> Result<()>;
+
+    /// Says why an instance cannot move from its present revision, by a write that holds nothing of the
+    /// instance itself; `false` when the fence does not hold. It counts until the next checkpoint. The words
+    /// are cut to [`PARKED_WORDS_MAX`] and freed of control characters, so this cannot fail for what they say.
+    async fn park(&self, fence: Fence, instance: InstanceId, incident: &Incident) -> Result<bool>;
+
+    /// Effects of a namespace that nobody has settled, those of the newest instances first; `before` pages on.
+    async fn unsettled(
+        &self,
+        namespace: &str,
+        before: Option<(InstanceId, Uuid)>,
+        limit: i64,
+    ) -> Result<Vec<Unsettled>>;
+
+    /// How many effects nobody has settled, by [`Unsettled::phase`].
+    async fn unsettled_counts(&self) -> Result<Vec<(String, i64)>>;
 
     /// Live instances without a reason to live, by one query. Empty is the promise.
     async fn doctor(&self) -> Result<Vec<Orphan>>;

@@ -5,6 +5,7 @@
 
 mod checkpoint;
 mod event;
+mod evidence;
 mod lease;
 mod lock;
 mod mailbox;
@@ -21,13 +22,14 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use tenure_machine::bucket::Bucket;
+use tenure_machine::instance::Incident;
 use tenure_machine::{CloudEvent, InstanceId, WaitId};
 use uuid::Uuid;
 
 use crate::port::{
     Checkpoint, Committed, DueTimer, Durability, Error, Fence, Firings, Incoming, JournalRow,
     Lease, LockPlace, Mail, NewInstance, Orphan, OutboxRow, Receipt, Registered, Result, Route,
-    Scheduled, Started, Store, Stored, StoredDefinition,
+    Scheduled, Started, Store, Stored, StoredDefinition, Unsettled, WaitingLock,
 };
 use crate::sqlstate::{self, with_retry};
 
@@ -250,6 +252,10 @@ impl Store for Postgres {
         lock::release(self, place, at).await
     }
 
+    async fn waiting_locks(&self, limit: i64) -> Result<Vec<WaitingLock>> {
+        lock::waiting(self, limit).await
+    }
+
     async fn calling(
         &self,
         buckets: &[Bucket],
@@ -324,6 +330,23 @@ impl Store for Postgres {
 
     async fn use_up(&self, schedule: &Scheduled, events: &[CloudEvent]) -> Result<()> {
         schedule::use_up(self, schedule, events).await
+    }
+
+    async fn park(&self, fence: Fence, instance: InstanceId, incident: &Incident) -> Result<bool> {
+        evidence::park(self, fence, instance, incident).await
+    }
+
+    async fn unsettled(
+        &self,
+        namespace: &str,
+        before: Option<(InstanceId, Uuid)>,
+        limit: i64,
+    ) -> Result<Vec<Unsettled>> {
+        evidence::unsettled(self, namespace, before, limit).await
+    }
+
+    async fn unsettled_counts(&self) -> Result<Vec<(String, i64)>> {
+        evidence::unsettled_counts(self).await
     }
 
     async fn doctor(&self) -> Result<Vec<Orphan>> {

@@ -177,8 +177,10 @@ async fn find(app: &App, id: &str) -> Result<Stored, Refusal> {
     app.engine.instance(InstanceId(uuid)).await?.ok_or_else(unknown)
 }
 
+/// An instance that is parked has not moved, but there is something new to see.
 fn tag(stored: &Stored) -> String {
-    format!("\"{}\"", stored.instance.revision)
+    let parked = if stored.parked.is_some() { "-parked" } else { "" };
+    format!("\"{}{parked}\"", stored.instance.revision)
 }
 
 async fn shown(app: &App, stored: &Stored, status: StatusCode) -> Result<Response, Refusal> {

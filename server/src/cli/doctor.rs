@@ -1,5 +1,7 @@
 //! `tenure doctor`: proves that nothing is silently stuck.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use serde_json::json;
 
@@ -29,15 +31,18 @@ pub(super) async fn run(options: DoctorOptions) -> anyhow::Result<Exit> {
         database.check_schema().await?;
         let store = database.connect().await?;
         let durability = store.durability().await?;
-        Ok::<_, anyhow::Error>((store.doctor().await?, durability))
+        let unsettled = store.unsettled_counts().await?;
+        Ok::<_, anyhow::Error>((store.doctor().await?, durability, unsettled))
     }
     .await;
     database.close().await?;
-    let (orphans, durability) = asked?;
+    let (orphans, durability, unsettled) = asked?;
+    let unsettled: BTreeMap<String, i64> = unsettled.into_iter().collect();
     match options.output.format() {
         Format::Json => term::json(&json!({
             "healthy": orphans.is_empty(),
             "orphans": orphans,
+            "unsettled_effects": unsettled,
             "durability": durability,
         }))?,
         Format::Text => {
@@ -51,6 +56,11 @@ pub(super) async fn run(options: DoctorOptions) -> anyhow::Result<Exit> {
                     ]
                 })
                 .collect();
+            if !unsettled.is_empty() {
+                let counts: Vec<String> =
+                    unsettled.iter().map(|(state, count)| format!("{count} {state}")).collect();
+                term::talk(&format!("unsettled effects: {} (`tenure effects`)", counts.join(", ")));
+            }
             if rows.is_empty() {
                 term::data(&format!("nothing is stuck; durability grade {}", durability.grade))?;
             } else {

@@ -67,6 +67,9 @@ fn sentence<'f>(fact: &Fact, function: &dyn Fn(&Uuid) -> &'f str) -> Option<Stri
         Fact::EffectReturned { key, outcome } => {
             format!("{} {}", function(key), returned(outcome))
         }
+        Fact::EffectReturnedLate { key, outcome } => {
+            format!("{} {}, after its task was over", function(key), returned(outcome))
+        }
         Fact::EffectSettling { key, until } => {
             format!("{}: outcome unknown, nothing is done until {until:.0}", function(key))
         }

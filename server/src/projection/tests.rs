@@ -1,8 +1,7 @@
 //! Projections of instances in each state.
 
 use tenure_adapter::Problem;
-use tenure_definition::TaskId;
-use tenure_machine::instance::{Effect, Incident};
+use tenure_machine::instance::Effect;
 use tenure_machine::{CallId, Entry, FrameId, Identity};
 use tenure_store::port::Receipt;
 use uuid::Uuid;
@@ -57,13 +56,15 @@ fn stored(status: Status, activities: Vec<Activity>) -> Stored {
         next_id: 0,
         visits: BTreeMap::new(),
         abandoned: BTreeMap::new(),
+        refused: Vec::new(),
         late: None,
         lock: None,
+        held_above: Vec::new(),
         compensations: Vec::new(),
         cancelling: None,
         attributes: BTreeMap::new(),
     };
-    Stored { instance, updated_at: at }
+    Stored { instance, updated_at: at, parked: None }
 }
 
 fn effect() -> Effect {
@@ -79,6 +80,8 @@ fn effect() -> Effect {
         unknowns: 0,
         absences: 0,
         unsent: 0,
+        authored: None,
+        earlier: None,
     }
 }
 
@@ -175,4 +178,41 @@ fn the_address_of_an_event_is_one_query() {
     let shown = super::event(&EventAnswer { event, receipt });
     assert_eq!(shown["href"], "/v1/events?source=%2Fportal%3Fx%3D1%26y&id=a%20b");
     assert_eq!(shown.get("duplicate"), None);
+}
+
+#[test]
+fn incidents_of_every_kind_are_shown_also_after_the_end() {
+    let incident = |fingerprint: &str| Incident {
+        fingerprint: fingerprint.to_owned(),
+        detail: "why".to_owned(),
+        since: due(),
+    };
+    let mut stored = stored(
+        Status::Live,
+        vec![Activity::Call {
+            effect: effect(),
+            phase: CallPhase::Stuck { incident: incident("config:f") },
+        }],
+    );
+    stored.parked = Some(incident("panic:d:timer_due"));
+    let late = tenure_machine::abandoned::Abandoned {
+        effect: effect(),
+        task: TaskId(0),
+        function: "f".to_owned(),
+        parent: None,
+        call: None,
+        outcome: None,
+        undoable: None,
+        incident: Some(incident("late:f")),
+    };
+    stored.instance.abandoned.insert("/do/0/a".to_owned(), late);
+    let mut shown = instance(&stored, &Surroundings::default());
+    crate::redaction::Hidden::Everything.instance(&mut shown);
+    let told: Vec<_> = shown["incidents"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| (line["kind"].as_str().unwrap(), line["detail"].as_str().unwrap()))
+        .collect();
+    assert_eq!(told, [("parked", "why"), ("stuck", "[redacted]"), ("late", "[redacted]")]);
 }

@@ -288,7 +288,10 @@ impl Order<'_> {
             "existingAccountNumber": self.account_number,
             "orderDate": self.request.get("orderDate"),
             "status": "Completed",
-            "subscriptions": [{ "subscriptionNumber": self.subscription }],
+            "subscriptions": [{
+                "subscriptionNumber": self.subscription,
+                "orderActions": self.request.pointer("/subscriptions/0/orderActions"),
+            }],
         });
         let subscription = json!({
             "id": self.subscription_id(),

@@ -52,6 +52,9 @@ fn sentence(record: &Record, moment: &Moment) -> Option<String> {
         Fact::EffectReturned { key, outcome } => {
             format!("{} {}", function(key), returned(outcome))
         }
+        Fact::EffectReturnedLate { key, outcome } => {
+            format!("{} {}, after its task was over", function(key), returned(outcome))
+        }
         Fact::EffectSettling { key, until } => {
             format!("{}: outcome unknown, nothing is done until {until}", function(key))
         }

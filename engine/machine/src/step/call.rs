@@ -23,8 +23,8 @@ impl<'a> Mover<'a> {
     pub(super) fn begin_call(&mut self, frame: FrameId, call: &Call) -> Result<(), Problem> {
         let task = self.frame(frame).task;
         let position = self.position(task, self.frame(frame).parent);
-        if let Some(effect) = self.instance.abandoned.remove(&position) {
-            self.continue_abandoned(frame, call, effect);
+        if let Some(found) = self.instance.abandoned.remove(&position) {
+            self.continue_abandoned(frame, call, found);
             return Ok(());
         }
         let request = self.eval(frame, &call.with, "with")?;
@@ -38,12 +38,18 @@ impl<'a> Mover<'a> {
                     .unwrap_or_default()
             ))
         })?;
-        let visit = self.instance.visits.get(&position).copied().unwrap_or(0);
-        let key = self.key(frame, call, &position, visit, 0)?;
+        let visit = self.visits_of(self.frame(frame).parent, &position);
+        let first = self.key(frame, call, &position, visit, 0)?;
+        let authored = call.idempotency_key.is_some().then_some(first);
+        let generation = authored.map_or(0, |key| self.generation_of(key));
+        let key = match generation {
+            0 => first,
+            later => self.key(frame, call, &position, visit, later)?,
+        };
         let effect = Effect {
             position,
             visit,
-            generation: 0,
+            generation,
             key,
             request: request.into(),
             intent_at: self.at,
@@ -52,25 +58,14 @@ impl<'a> Mover<'a> {
             unknowns: 0,
             absences: 0,
             unsent: 0,
+            authored,
+            earlier: None,
         };
         // Replaced by `send` in this same step.
         let phase = CallPhase::Sent { call: CallId(0) };
         self.frame_mut(frame).activity = Activity::Call { effect, phase };
         self.send(frame);
         Ok(())
-    }
-
-    /// An earlier call at this position was cancelled while its outcome was unknown: settle that
-    /// one first. Acting anew could act twice.
-    fn continue_abandoned(&mut self, frame: FrameId, call: &Call, mut effect: Effect) {
-        effect.unknowns = effect.unknowns.max(1);
-        let until = lost_until(&effect, &call.function).max(self.at);
-        let key = effect.key;
-        let timer = self.set_timer(until);
-        self.frame_mut(frame).activity =
-            Activity::Call { effect, phase: CallPhase::Settling { timer } };
-        let task = self.frame(frame).task;
-        self.note(Some(task), Fact::EffectSettling { key, until });
     }
 
     fn key(
@@ -109,6 +104,7 @@ impl<'a> Mover<'a> {
         let number = CallId(self.number());
         let Some((effect, manifest)) = self.effect_mut(frame) else { return };
         effect.attempts += 1;
+        effect.earlier = None;
         let attempt = effect.attempts;
         self.set_call_phase(frame, CallPhase::Sent { call: number });
         let window = manifest.deadline_ms.min(SEND_WINDOW_MAX_MS);
@@ -121,7 +117,7 @@ impl<'a> Mover<'a> {
         self.commands.push(Command::Call(intent));
     }
 
-    fn look_up(&mut self, frame: FrameId) {
+    pub(super) fn look_up(&mut self, frame: FrameId) {
         let number = CallId(self.number());
         self.set_call_phase(frame, CallPhase::LookingUp { call: number });
         let Some(intent) = self.intent(frame, number) else { return };
@@ -157,9 +153,15 @@ impl<'a> Mover<'a> {
 
     /// An attempt came back.
     pub(super) fn call_ended(&mut self, call: CallId, outcome: &Outcome) -> Result<(), Stale> {
-        let frame = self.sent(call).ok_or(Stale::Closed)?;
-        self.returned(frame, outcome, None);
-        Ok(())
+        if let Some(frame) = self.sent(call) {
+            self.returned(frame, outcome, None);
+            return Ok(());
+        }
+        // Its task is over: what it says is kept all the same.
+        match self.answered_while_settling(call, outcome) {
+            Err(Stale::Closed) => self.answered_late(call, outcome),
+            taken => taken,
+        }
     }
 
     /// The node that may have sent it is gone: it may still go out until `send_by`, and the vendor
@@ -174,21 +176,31 @@ impl<'a> Mover<'a> {
             self.returned(frame, &outcome, Some(until));
             return Ok(());
         }
-        let frame = self.looking_up(call).ok_or(Stale::Closed)?;
-        // A look-up changes nothing at the vendor: just ask again.
-        self.look_up(frame);
+        match self.looking_up(call) {
+            // A look-up changes nothing at the vendor: just ask again.
+            Some(frame) => self.look_up(frame),
+            None => self.lost_late(call)?,
+        }
         Ok(())
     }
 
     /// A look-up came back.
     pub(super) fn lookup_ended(&mut self, call: CallId, lookup: &Lookup) -> Result<(), Stale> {
-        let frame = self.looking_up(call).ok_or(Stale::Closed)?;
+        let Some(frame) = self.looking_up(call) else { return self.looked_up_late(call, lookup) };
         let Some((effect, _)) = self.effect_mut(frame) else { return Err(Stale::Closed) };
         let key = effect.key;
         let task = self.frame(frame).task;
         self.note(Some(task), Fact::LookupReturned { key, lookup: lookup.clone() });
         match lookup {
-            Lookup::Happened { outcome } => self.decide(frame, outcome, None),
+            Lookup::Happened { outcome } => {
+                // The vendor's books say what became of it, of all attempts with this key.
+                if !matches!(outcome, Outcome::Unknown { .. })
+                    && let Some((effect, _)) = self.effect_mut(frame)
+                {
+                    effect.unknowns = 0;
+                }
+                self.decide(frame, outcome, None);
+            }
             Lookup::Absent => self.absent(frame),
             Lookup::Unknown { detail } => self.settle(frame, detail, None),
         }
@@ -198,6 +210,9 @@ impl<'a> Mover<'a> {
     /// The vendor proves that it did not happen. One whose books lag says so again and again: after
     /// a few times only a person can tell.
     fn absent(&mut self, frame: FrameId) {
+        if self.drains(frame) {
+            return self.drained_absent(frame);
+        }
         let Some((effect, _)) = self.effect_mut(frame) else { return };
         effect.unknowns = 0;
         effect.absences += 1;
@@ -218,7 +233,11 @@ impl<'a> Mover<'a> {
     /// The settle time is over: the vendor is no longer acting.
     pub(super) fn settled(&mut self, frame: FrameId) {
         let at = self.at;
+        let drains = self.drains(frame);
         let Some((effect, manifest)) = self.effect_mut(frame) else { return };
+        if drains {
+            return self.drain_settled(frame, manifest.class);
+        }
         match manifest.class {
             EffectClass::Natural | EffectClass::AtLeastOnce => self.send(frame),
             EffectClass::Lookup => self.look_up(frame),
@@ -244,7 +263,10 @@ impl<'a> Mover<'a> {
     }
 
     /// What an outcome means for the call.
-    fn decide(&mut self, frame: FrameId, outcome: &Outcome, until: Option<Timestamp>) {
+    pub(super) fn decide(&mut self, frame: FrameId, outcome: &Outcome, until: Option<Timestamp>) {
+        if self.drains(frame) {
+            return self.drain_decided(frame, outcome, until);
+        }
         if !matches!(outcome, Outcome::NotSent { .. })
             && let Some((effect, _)) = self.effect_mut(frame)
         {
@@ -256,7 +278,7 @@ impl<'a> Mover<'a> {
                 self.push(Work::Finish { frame, output: output.clone().into(), flow: None });
             }
             Outcome::Declined { class, code, detail } => {
-                self.resolve(frame);
+                self.refused(frame);
                 self.fail_frame(frame, Problem::declined(*class, code, detail.clone()));
             }
             Outcome::Failed { error } => self.failed(frame, error),
@@ -285,7 +307,12 @@ impl<'a> Mover<'a> {
             | EffectClass::AtMostOnce
             | EffectClass::Natural
             | EffectClass::AtLeastOnce => {
-                self.resolve(frame);
+                // What was never sent has presented no key.
+                if effect.unsent > 0 {
+                    self.resolve(frame);
+                } else {
+                    self.refused(frame);
+                }
                 self.fail_frame(frame, Problem { instance: None, ..error.clone() });
             }
         }
@@ -325,7 +352,7 @@ impl<'a> Mover<'a> {
             if in_doubt {
                 return self.after_doubt(frame, manifest, detail);
             }
-            self.resolve(frame);
+            self.refused(frame);
             return self.fail_frame(frame, Problem::rejected(reason, detail));
         }
         if !in_doubt {
@@ -340,6 +367,7 @@ impl<'a> Mover<'a> {
                 }
                 Ok(key) => {
                     let at = self.at;
+                    self.key_of_frame_is_refused(frame);
                     if let Some((effect, _)) = self.effect_mut(frame) {
                         effect.generation += 1;
                         effect.key = key;
@@ -369,7 +397,7 @@ impl<'a> Mover<'a> {
     }
 
     /// Waits until the vendor can no longer be acting.
-    fn settle(&mut self, frame: FrameId, detail: &str, until: Option<Timestamp>) {
+    pub(super) fn settle(&mut self, frame: FrameId, detail: &str, until: Option<Timestamp>) {
         let at = self.at;
         let Some((effect, manifest)) = self.effect_mut(frame) else { return };
         effect.unknowns += 1;
@@ -391,7 +419,7 @@ impl<'a> Mover<'a> {
     }
 
     /// Only a person can say.
-    fn stick(&mut self, frame: FrameId, cause: &str, detail: &str) {
+    pub(super) fn stick(&mut self, frame: FrameId, cause: &str, detail: &str) {
         let Some(call) = self.call_of(frame) else { return };
         let fingerprint = format!("{cause}:{}", call.function.name);
         let incident = Incident {
@@ -404,11 +432,26 @@ impl<'a> Mover<'a> {
         self.note(Some(task), Fact::IncidentOpened { fingerprint, detail: detail.to_owned() });
     }
 
+    /// The vendor has refused for good: its key is not presented again.
+    fn refused(&mut self, frame: FrameId) {
+        self.key_of_frame_is_refused(frame);
+        self.resolve(frame);
+    }
+
+    fn key_of_frame_is_refused(&mut self, frame: FrameId) {
+        let effect = self.effect_mut(frame).map(|(effect, _)| effect);
+        if let Some(effect) =
+            effect.filter(|effect| effect.authored.is_some()).map(|effect| effect.clone())
+        {
+            self.key_is_refused(&effect);
+        }
+    }
+
     /// The outcome is known: the next call at this position is another effect.
     fn resolve(&mut self, frame: FrameId) {
         let Some((effect, _)) = self.effect_mut(frame) else { return };
         let (position, visit) = (effect.position.clone(), effect.visit);
-        self.instance.visits.insert(position, visit + 1);
+        self.set_visits(self.frame(frame).parent, position, visit + 1);
         // Nothing is in doubt any more, so nothing must be kept when the frame goes.
         self.frame_mut(frame).activity = Activity::Do;
     }
@@ -488,7 +531,7 @@ impl<'a> Mover<'a> {
 }
 
 /// Until when a lost attempt may still have an effect at the vendor.
-fn lost_until(effect: &Effect, manifest: &Manifest) -> Timestamp {
+pub(super) fn lost_until(effect: &Effect, manifest: &Manifest) -> Timestamp {
     effect.send_by + millis(manifest.deadline_ms) + millis(manifest.settle_ms)
 }
 

@@ -28,9 +28,10 @@ impl Mover<'_> {
         self.cancel_below(id);
         let frame = self.drop_frame(id);
         error.instance.get_or_insert_with(|| self.plan.task(frame.task).pointer.clone());
-        self.release(frame.task, frame.activity);
-        self.note(Some(frame.task), Fact::TaskFaulted { error: error.clone() });
-        self.push(Work::Fail { parent: frame.parent, branch: frame.branch, error });
+        let (task, parent, branch) = (frame.task, frame.parent, frame.branch);
+        self.release(frame);
+        self.note(Some(task), Fact::TaskFaulted { error: error.clone() });
+        self.push(Work::Fail { parent, branch, error });
     }
 
     /// An error reaches the scope around the failed task.

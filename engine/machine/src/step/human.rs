@@ -40,7 +40,7 @@ impl Mover<'_> {
         };
         let (task, parent) = (self.frame(frame).task, self.frame(frame).parent);
         let position = self.position(task, parent);
-        let visit = self.visit(&position);
+        let visit = self.visit(parent, &position);
         let identity = &self.instance.identity;
         let ticket = key::effect_key(identity, &format!("human:{position}"), visit, 0);
         let opened = key::effect_key(identity, &format!("human-opened:{position}"), visit, 0);

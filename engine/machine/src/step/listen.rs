@@ -23,7 +23,11 @@ use crate::{CloudEvent, Command, Fact, FrameId, Stale, Wait, WaitId};
 impl Mover<'_> {
     /// Opens one wait per filter.
     pub(super) fn begin_listen(&mut self, frame: FrameId, listen: &Listen) -> Result<(), Problem> {
-        let turns = listen.foreach.as_ref().map(|_| Turns::default());
+        let (task, parent) = (self.frame(frame).task, self.frame(frame).parent);
+        let turns = listen.foreach.as_ref().map(|_| {
+            let position = self.position(task, parent);
+            Turns { round: self.visit(parent, &position), ..Turns::default() }
+        });
         self.frame_mut(frame).activity = Activity::Listen {
             waits: BTreeMap::new(),
             consumed: Vec::new(),
@@ -303,7 +307,8 @@ impl Mover<'_> {
             if let Some((filter, item)) = turns.queue.pop_front() {
                 let index = turns.begun;
                 turns.begun += 1;
-                turns.current = Some(Turn { filter, index, item: item.clone() });
+                let visits = BTreeMap::new();
+                turns.current = Some(Turn { filter, index, item: item.clone(), visits });
                 let body = listen.foreach.as_ref().map(|foreach| foreach.body.as_slice());
                 self.enter_block(body.unwrap_or_default(), item.into(), Some(frame), 0);
                 return Ok(());

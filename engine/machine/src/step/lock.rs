@@ -5,14 +5,14 @@
 
 use serde_json::Value;
 use tenure_adapter::Problem;
-use tenure_definition::Task;
-use tenure_definition::plan::KeyPolicy;
+use tenure_definition::plan::{KeyPolicy, TaskKind};
 use tenure_definition::template::Template;
+use tenure_definition::{Plan, Task};
 
 use super::mover::Mover;
-use crate::instance::{Activity, Lock};
+use crate::instance::{Activity, Frame, HeldLock, Lock};
 use crate::limit::LOCK_NAME_BYTES_MAX;
-use crate::{Command, Fact, FrameId, LockId, Stale};
+use crate::{Command, Fact, FrameId, Instance, LockId, Stale};
 
 impl Mover<'_> {
     /// Asks for the lock of the whole instance, if it has one; says whether it must wait.
@@ -31,6 +31,7 @@ impl Mover<'_> {
                 return Ok(false);
             }
         };
+        self.check_above(&name)?;
         let lock = self.request(name);
         self.note(None, Fact::LockRequested { name: lock.name.clone() });
         self.instance.lock = Some(lock);
@@ -45,6 +46,7 @@ impl Mover<'_> {
             // A second lock of this name would wait for the first for ever.
             return self.act(frame, task);
         }
+        self.check_above(&name)?;
         let lock = self.request(name);
         self.note(Some(task.id), Fact::LockRequested { name: lock.name.clone() });
         let at = self.frame_mut(frame);
@@ -70,6 +72,42 @@ impl Mover<'_> {
             next = around.parent;
         }
         is_it(&self.instance.lock)
+    }
+
+    /// Refuses a lock that is held above this instance until it ends: it would wait for itself.
+    fn check_above(&self, name: &str) -> Result<(), Problem> {
+        let full = self.full_name(name);
+        let Some(held) = self.instance.held_above.iter().find(|held| held.name == full) else {
+            return Ok(());
+        };
+        let (own, holder) = (self.instance.id, held.instance);
+        Err(Problem::deadlock(format!(
+            "the lock {full} is held by instance {holder}, which awaits the end of {own}: each would wait \
+             for the other. Take it in one of them only, or start the child with `await: false`"
+        )))
+    }
+
+    /// The locks that cannot be let go before a task in this frame is over: those around it, up to a
+    /// fork that another branch may decide, and those held above.
+    pub(super) fn held_around(&self, parent: Option<FrameId>) -> Vec<HeldLock> {
+        let plan = self.plan;
+        held_around(&self.instance, parent, |frame| competes(plan, frame))
+    }
+
+    /// Somebody found that it would wait for ever.
+    pub(super) fn lock_refused(&mut self, refused: LockId, detail: &str) -> Result<(), Stale> {
+        let waits = |lock: &Option<Lock>| {
+            lock.as_ref().is_some_and(|lock| lock.id == refused && !lock.held)
+        };
+        let problem = Problem::deadlock(detail);
+        if waits(&self.instance.lock) {
+            self.end_faulted(problem);
+            return Ok(());
+        }
+        let found = self.instance.frames.iter().find(|(_, frame)| waits(&frame.lock));
+        let id = found.map(|(id, _)| *id).ok_or(Stale::Closed)?;
+        self.fail_frame(id, problem);
+        Ok(())
     }
 
     fn request(&mut self, name: String) -> Lock {
@@ -130,6 +168,65 @@ impl Mover<'_> {
     fn full_name(&self, name: &str) -> String {
         format!("{}/{name}", self.instance.identity.namespace)
     }
+}
+
+/// See [`Mover::held_around`]; also for who looks at an instance from outside.
+fn held_around(
+    instance: &Instance,
+    parent: Option<FrameId>,
+    competes: impl Fn(&Frame) -> bool,
+) -> Vec<HeldLock> {
+    let own = |lock: &Lock| HeldLock {
+        name: format!("{}/{}", instance.identity.namespace, lock.name),
+        instance: instance.id,
+        lock: lock.id,
+    };
+    let mut held = Vec::new();
+    let mut next = parent;
+    while let Some(id) = next {
+        let Some(frame) = instance.frames.get(&id) else { break };
+        if competes(frame) {
+            return held;
+        }
+        held.extend(frame.lock.as_ref().filter(|lock| lock.held).map(own));
+        next = frame.parent;
+    }
+    held.extend(instance.lock.as_ref().filter(|lock| lock.held).map(own));
+    held.extend(instance.held_above.iter().cloned());
+    held
+}
+
+/// Whether another branch of this fork may end it.
+fn competes(plan: &Plan, frame: &Frame) -> bool {
+    matches!(&plan.task(frame.task).kind, TaskKind::Fork(fork) if fork.compete)
+}
+
+/// A lock an instance waits for, and what it holds meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AwaitedLock {
+    /// Its number within the instance.
+    pub lock: LockId,
+    /// Its full name: namespace and name.
+    pub name: String,
+    /// What cannot be let go before it is granted.
+    pub held: Vec<HeldLock>,
+}
+
+/// The locks an instance waits for: what a finder of deadlocks reads.
+#[must_use]
+pub fn awaited_locks(plan: &Plan, instance: &Instance) -> Vec<AwaitedLock> {
+    let waiting = |lock: &Lock, held: Vec<HeldLock>| AwaitedLock {
+        lock: lock.id,
+        name: format!("{}/{}", instance.identity.namespace, lock.name),
+        held,
+    };
+    let whole = instance.lock.as_ref().filter(|lock| !lock.held);
+    let whole = whole.map(|lock| waiting(lock, instance.held_above.clone()));
+    let of_frames = instance.frames.values().filter_map(|frame| {
+        let lock = frame.lock.as_ref().filter(|lock| !lock.held)?;
+        Some(waiting(lock, held_around(instance, frame.parent, |frame| competes(plan, frame))))
+    });
+    whole.into_iter().chain(of_frames).collect()
 }
 
 fn lock_name(value: Result<Value, String>) -> Result<String, Problem> {

@@ -10,7 +10,7 @@ use tenure_definition::{Plan, TaskId};
 
 use super::human::Asked;
 use crate::Json;
-use crate::instance::{Activity, CallPhase, Effect, Frame, TryPhase};
+use crate::instance::{Activity, Frame, TryPhase};
 use crate::lifecycle::{self, Signal};
 use crate::limit::ATTRIBUTE_BYTES_MAX;
 use crate::{
@@ -47,6 +47,8 @@ pub(super) struct Mover<'a> {
     pub(super) signals: Vec<(usize, Signal)>,
     /// Whether `$context` may be another than before this step.
     pub(super) context_changed: bool,
+    /// Whether more effects were abandoned than are kept.
+    pub(super) overfull: bool,
 }
 
 impl<'a> Mover<'a> {
@@ -62,6 +64,7 @@ impl<'a> Mover<'a> {
             entered: 0,
             signals: Vec::new(),
             context_changed: false,
+            overfull: false,
         }
     }
 
@@ -244,7 +247,7 @@ impl<'a> Mover<'a> {
     pub(super) fn cancel_one(&mut self, id: FrameId) {
         let frame = self.drop_frame(id);
         let task = frame.task;
-        self.release(task, frame.activity);
+        self.release(frame);
         self.note(Some(task), Fact::TaskCancelled);
     }
 
@@ -256,8 +259,8 @@ impl<'a> Mover<'a> {
     }
 
     /// Lets go of what an activity holds: timers, waits, children; an effect in doubt is kept.
-    pub(super) fn release(&mut self, task: TaskId, activity: Activity) {
-        match activity {
+    pub(super) fn release(&mut self, mut frame: Frame) {
+        match std::mem::replace(&mut frame.activity, Activity::Do) {
             Activity::Do
             | Activity::For { .. }
             | Activity::Fork { .. }
@@ -277,7 +280,7 @@ impl<'a> Mover<'a> {
                 if let Some(timer) = due {
                     self.forget_timer(timer);
                 }
-                self.withdraw(task, wait, Asked { ticket, request: &request, due: at });
+                self.withdraw(frame.task, wait, Asked { ticket, request: &request, due: at });
             }
             Activity::Try { phase, .. } => match phase {
                 TryPhase::Body { timer: Some(timer) } | TryPhase::Delay { timer, .. } => {
@@ -285,7 +288,7 @@ impl<'a> Mover<'a> {
                 }
                 TryPhase::Body { timer: None } | TryPhase::Handler { .. } => {}
             },
-            Activity::Call { effect, phase } => self.abandon(effect, &phase),
+            Activity::Call { effect, phase } => self.abandon(&frame, effect, &phase),
             Activity::Listen { waits, .. } => {
                 for wait in waits.into_keys() {
                     self.close_wait(wait);
@@ -296,28 +299,6 @@ impl<'a> Mover<'a> {
                 child,
                 reason: "the parent's task was cancelled".to_owned(),
             }),
-        }
-    }
-
-    /// A call is given up. When nobody knows whether its effect happened, the effect stays on
-    /// record: a later call at the same position goes on with it instead of acting twice.
-    fn abandon(&mut self, effect: Effect, phase: &CallPhase) {
-        let in_doubt = match phase {
-            CallPhase::Sent { .. } | CallPhase::LookingUp { .. } | CallPhase::Stuck { .. } => true,
-            CallPhase::Delay { timer } => {
-                self.forget_timer(*timer);
-                effect.unknowns > 0
-            }
-            CallPhase::Settling { timer } => {
-                self.forget_timer(*timer);
-                true
-            }
-        };
-        if in_doubt {
-            self.instance.abandoned.insert(effect.position.clone(), effect);
-        } else {
-            // Rejected: a key the vendor has refused is not presented again.
-            self.instance.visits.insert(effect.position, effect.visit + 1);
         }
     }
 

@@ -316,7 +316,7 @@ impl Mover<'_> {
         };
         let (task, parent) = (self.frame(frame).task, self.frame(frame).parent);
         let position = self.position(task, parent);
-        let visit = self.visit(&position);
+        let visit = self.visit(parent, &position);
         let identity = &self.instance.identity;
         // What an expression has no value for is an attribute the event does not have.
         map.retain(|name, value| name == "data" || !value.is_null());
@@ -342,13 +342,6 @@ impl Mover<'_> {
         Ok(())
     }
 
-    /// The number of this visit of a position; the next visit gets the next number.
-    pub(super) fn visit(&mut self, position: &str) -> u32 {
-        let visit = self.instance.visits.entry(position.to_owned()).or_insert(0);
-        *visit += 1;
-        *visit - 1
-    }
-
     fn begin_for(&mut self, frame: FrameId, spec: &For) -> Result<(), Problem> {
         let items = match self.eval(frame, &spec.items, "for.in")? {
             Value::Array(items) => items,
@@ -360,14 +353,18 @@ impl Mover<'_> {
                 return Err(Problem::expression("for.in must give an array"));
             }
         };
-        self.frame_mut(frame).activity = Activity::For { items, index: 0 };
+        let (task, parent) = (self.frame(frame).task, self.frame(frame).parent);
+        let position = self.position(task, parent);
+        let round = self.visit(parent, &position);
+        let visits = std::collections::BTreeMap::new();
+        self.frame_mut(frame).activity = Activity::For { items, index: 0, round, visits };
         let value = self.frame(frame).input().clone();
         self.turn(frame, spec, value)
     }
 
     /// Begins the current turn of a loop with `value`, or ends the loop with it.
     fn turn(&mut self, frame: FrameId, spec: &For, value: Json) -> Result<(), Problem> {
-        let Activity::For { items, index } = &self.frame(frame).activity else {
+        let Activity::For { items, index, .. } = &self.frame(frame).activity else {
             return Err(Problem::runtime("a loop lost its place"));
         };
         let more = *index < items.len();
@@ -409,7 +406,7 @@ impl Mover<'_> {
         let input = self.eval(frame, &spec.input, "run.workflow.input")?;
         let (task, parent) = (self.frame(frame).task, self.frame(frame).parent);
         let position = self.position(task, parent);
-        let visit = self.visit(&position);
+        let visit = self.visit(parent, &position);
         let identity = &self.instance.identity;
         // Children inherit the bucket, so parent and child always have one owner.
         let bucket: Bucket = self.instance.id.bucket();
@@ -425,6 +422,7 @@ impl Mover<'_> {
             input,
             start_key: start_key.to_string(),
             awaits: spec.wait,
+            held_above: if spec.wait { self.held_around(parent) } else { Vec::new() },
         }));
         if spec.wait {
             self.frame_mut(frame).activity = Activity::Child { child };
@@ -510,7 +508,11 @@ impl Mover<'_> {
     }
 
     /// `output.as`, `output.schema`, `export.as`, `export.schema`, in that order.
-    fn task_output(&self, id: FrameId, raw: Json) -> Result<(Json, Option<Json>), Problem> {
+    pub(super) fn task_output(
+        &self,
+        id: FrameId,
+        raw: Json,
+    ) -> Result<(Json, Option<Json>), Problem> {
         let task = self.plan.task(self.frame(id).task);
         // `$task.output` in `export.as` is the raw output, which is gone by then if nobody asks.
         let kept = task.export.transform.is_some().then(|| raw.clone());
@@ -581,7 +583,7 @@ impl Mover<'_> {
             self.cancel_below(id);
             let frame = self.drop_frame(id);
             next = frame.parent;
-            self.release(frame.task, frame.activity);
+            self.release(frame);
         }
     }
 
@@ -592,8 +594,9 @@ impl Mover<'_> {
         match (&mut self.frame_mut(id).activity, &task.kind) {
             (Activity::Extended { .. }, _) => self.extension_over(id),
             (Activity::Compensating { .. }, _) => self.undone(id),
-            (Activity::For { index, .. }, TaskKind::For(spec)) => {
+            (Activity::For { index, visits, .. }, TaskKind::For(spec)) => {
                 *index += 1;
+                visits.clear();
                 if let Err(problem) = self.turn(id, spec, output) {
                     self.fail_frame(id, problem);
                 }

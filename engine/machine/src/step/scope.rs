@@ -10,6 +10,7 @@ use tenure_definition::{Plan, Task, TaskId};
 
 use super::mover::Mover;
 use super::undo::compensated;
+use super::visit::turn_name;
 use crate::instance::{Activity, ExtendedPhase, TryPhase};
 use crate::{FrameId, Instance, Json, secret};
 
@@ -290,7 +291,7 @@ impl Mover<'_> {
                 break;
             }
             match (&frame.activity, &self.plan.task(frame.task).kind) {
-                (Activity::For { items, index }, TaskKind::For(spec)) => {
+                (Activity::For { items, index, .. }, TaskKind::For(spec)) => {
                     let item = items.get(*index).map_or(Cow::Owned(Value::Null), Cow::Borrowed);
                     locals.push((spec.each.as_str(), item));
                     locals.push((spec.at.as_str(), Cow::Owned(json!(index))));
@@ -326,13 +327,13 @@ impl Mover<'_> {
         let mut next = parent;
         while let Some(id) = next {
             let frame = self.frame(id);
-            if let Activity::For { index, .. } = &frame.activity {
-                turns.push(index.to_string());
+            if let Activity::For { index, round, .. } = &frame.activity {
+                turns.push(turn_name(*round, *index));
             }
             if let Activity::Listen { turns: Some(listen), .. } = &frame.activity
                 && let Some(turn) = &listen.current
             {
-                turns.push(turn.index.to_string());
+                turns.push(turn_name(listen.round, turn.index));
             }
             if let Activity::Function { .. } | Activity::Extended { .. } = &frame.activity {
                 places.push(place(pointer, std::mem::take(&mut turns)));

@@ -17,7 +17,7 @@ use crate::instance::{Activity, Compensation, Frame, Incident, TryPhase};
 use crate::limit::{
     CALL_DELAY_MAX_MS, COMPENSATION_DELAY_MS, COMPENSATION_RETRIES_MAX, COMPENSATIONS_MAX,
 };
-use crate::{Fact, FrameId, Stale, Status};
+use crate::{Entry, Fact, FrameId, Stale, Status};
 
 impl Mover<'_> {
     /// A task with `metadata.compensate` has completed.
@@ -42,6 +42,7 @@ impl Mover<'_> {
             output: output.clone(),
             number,
             resume: None,
+            visits: std::collections::BTreeMap::new(),
         };
         self.instance.compensations.push(compensation);
         self.note(Some(task.id), Fact::CompensationRegistered);
@@ -108,20 +109,35 @@ impl Mover<'_> {
         }
         let undoes = self.plan.extensions.on_cancel == OnCancel::Compensate
             && self.instance.status == Status::Live;
-        if undoes {
-            self.work.clear();
-            // First: a half-done undoing gives back what it has not undone yet.
-            self.cancel_all();
-        }
-        let undone = std::mem::take(&mut self.instance.compensations);
-        let Some(last) = undone.last().filter(|_| undoes) else {
-            self.instance.compensations = undone;
+        if !undoes {
             self.end_cancelled(reason);
             return Ok(());
-        };
+        }
+        self.work.clear();
+        // First: a half-done undoing gives back what it has not undone yet.
+        self.cancel_all();
         self.forget_instance_timers();
         self.instance.cancelling = Some(reason.to_owned());
-        self.note(None, Fact::InstanceCancelling { reason: reason.to_owned() });
+        // Noted only when there is something to do before the end.
+        let place = self.journal.len();
+        let waits = self.begin_drain();
+        if waits || !self.instance.compensations.is_empty() {
+            let fact = Fact::InstanceCancelling { reason: reason.to_owned() };
+            self.journal.insert(place, Entry { task: None, place: None, fact });
+        }
+        if !waits {
+            self.begin_undoing();
+        }
+        Ok(())
+    }
+
+    /// A cancellation knows what was done: undoes it, or ends.
+    pub(super) fn begin_undoing(&mut self) {
+        let undone = std::mem::take(&mut self.instance.compensations);
+        let Some(last) = undone.last() else {
+            let reason = self.instance.cancelling.take().unwrap_or_default();
+            return self.end_cancelled(&reason);
+        };
         let id = FrameId(self.number());
         let frame = Frame {
             // It is about several tasks; the plan needs one.
@@ -139,7 +155,6 @@ impl Mover<'_> {
         };
         self.instance.frames.insert(id, frame);
         self.undo(id, undone);
-        Ok(())
     }
 
     /// Undoes these, given in the order they were done.

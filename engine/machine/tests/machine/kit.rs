@@ -7,6 +7,7 @@ use tenure_adapter::{
 };
 use tenure_definition::{Plan, Source, compile};
 use tenure_machine::bucket::Bucket;
+use tenure_machine::instance::HeldLock;
 use tenure_machine::{
     CloudEvent, Command, Entry, Event, Fact, Instance, InstanceId, Intent, Stale, Start, Status,
     Step, TimerId, Wait, WaitId, admit, step,
@@ -37,8 +38,14 @@ pub(crate) fn catalog() -> Catalog {
         retry: RetryDefault { retries_max: 2, delay_ms: 100 },
     };
     let web = Manifest { connection: None, ..manifest("web.get", EffectClass::Natural) };
+    let charge = Manifest {
+        money: true,
+        ..manifest("bank.charge", EffectClass::Keyed { key_life_ms: KEY_LIFE_MS })
+    };
     Catalog::new([
         web,
+        charge,
+        manifest("bank.get", EffectClass::Natural),
         manifest("bank.keyed", EffectClass::Keyed { key_life_ms: KEY_LIFE_MS }),
         manifest("bank.natural", EffectClass::Natural),
         manifest("bank.lookup", EffectClass::Lookup),
@@ -95,7 +102,16 @@ impl Run {
         Self::start_plan(plan_of(metadata, "", tasks), input)
     }
 
+    /// Starts as a child of somebody who holds these locks.
+    pub(crate) fn start_below(metadata: &str, tasks: &str, held_above: Vec<HeldLock>) -> Self {
+        Self::start_held(plan_of(metadata, "", tasks), json!({}), held_above)
+    }
+
     pub(crate) fn start_plan(plan: Plan, input: Value) -> Self {
+        Self::start_held(plan, input, Vec::new())
+    }
+
+    fn start_held(plan: Plan, input: Value, held_above: Vec<HeldLock>) -> Self {
         let admission = admit(&plan, &input).unwrap();
         let now = Timestamp::from_second(1_800_000_000).unwrap();
         let start = Start {
@@ -106,7 +122,8 @@ impl Run {
             parent: None,
             at: now,
         };
-        let instance = start.into_instance(&plan);
+        let mut instance = start.into_instance(&plan);
+        instance.held_above = held_above;
         let mut run = Self { plan, instance, now, journal: Vec::new(), commands: Vec::new() };
         run.feed(Event::Started);
         run

@@ -1,7 +1,7 @@
 //! Our extensions: locks, compensation, lateness, attributes.
 
 use serde_json::{Value, json};
-use tenure_machine::{Command, Event, Fact, LockId, Stale, Status};
+use tenure_machine::{ChildResult, Command, Event, Fact, LockId, Stale, Status};
 
 use crate::kit::{Run, invalid, plan_of};
 
@@ -367,4 +367,67 @@ fn attributes_follow_the_context() {
     assert_eq!(set(&run), Some(json!({ "customer": "C-1" })));
     run.fire();
     assert_eq!(set(&run), None, "unchanged");
+}
+
+#[test]
+fn a_child_that_wants_the_lock_of_its_parent_waited_for_ever() {
+    let tasks = "
+  - outer:
+      metadata: { exclusive: L }
+      do:
+        - race:
+            fork:
+              compete: true
+              branches:
+                - sub: { run: { workflow: { namespace: test, name: sample, version: 1.0.0 } } }
+        - sub: { run: { workflow: { namespace: test, name: sample, version: 1.0.0 } } }
+        - loose: { run: { workflow: { namespace: test, name: sample, version: 1.0.0 }, await: false } }
+  - hold: { wait: P30D }";
+    let mut parent = Run::start(tasks);
+    let [(lock, _)] = asked(&parent).try_into().unwrap();
+    let child = |run: &Run| {
+        run.commands.iter().find_map(|command| match command {
+            Command::StartChild(child) => Some(child.clone()),
+            _ => None,
+        })
+    };
+    parent.feed(Event::LockGranted { lock, name: "test/L".to_owned() });
+    let raced = child(&parent).unwrap();
+    assert_eq!(raced.held_above, [], "another branch may end it");
+    let result = ChildResult::Completed { output: json!({}) };
+    parent.feed(Event::ChildEnded { child: raced.id, result: result.clone() });
+    let held = child(&parent).unwrap();
+    let above: Vec<_> = held.held_above.iter().map(|held| held.name.as_str()).collect();
+    assert_eq!(above, ["test/L"]);
+    parent.feed(Event::ChildEnded { child: held.id, result });
+    assert_eq!(child(&parent).unwrap().held_above, [], "nobody waits for its end");
+
+    for (metadata, tasks) in [
+        ("{ exclusive: L }", "  - a: { set: { k: 1 } }"),
+        ("{}", "  - a: { metadata: { exclusive: L }, do: [ { x: { set: { k: 1 } } } ] }"),
+    ] {
+        let run = Run::start_below(metadata, tasks, held.held_above.clone());
+        let error = run.error();
+        assert_eq!(error.kind, "urn:tenure:error:deadlock");
+        let detail = error.detail.unwrap();
+        let both = [parent.instance.id, run.instance.id].map(|id| id.to_string());
+        assert!(both.iter().all(|id| detail.contains(id.as_str())), "{detail}");
+        assert!(asked(&run).is_empty(), "it does not stand in line");
+    }
+}
+
+#[test]
+fn who_is_refused_a_lock_leaves_the_line_with_an_error_that_can_be_caught() {
+    let tasks = "
+  - safe:
+      try: [ { locked: { metadata: { exclusive: L }, do: [ { x: { set: { k: 1 } } } ] } } ]
+      catch: { errors: { with: { type: 'urn:tenure:error:deadlock' } } }
+  - hold: { wait: P30D }";
+    let mut run = Run::start(tasks);
+    let [(lock, _)] = asked(&run).try_into().unwrap();
+    let refused = Event::LockRefused { lock, detail: "a circle".to_owned() };
+    run.feed(refused.clone());
+    assert_eq!(released(&run), ["test/L"]);
+    assert_eq!(run.ran(), ["safe", "locked", "hold"]);
+    assert_eq!(run.try_feed(refused), Err(Stale::Closed));
 }

@@ -18,6 +18,7 @@ use crate::ground::{
 };
 use crate::lease::{self, Hold};
 use crate::loader::{self, Loader};
+use crate::parker::{self, Parker};
 use crate::plans::Plans;
 use crate::refuser::{self, Refuser};
 use crate::spine::{Message, Spine};
@@ -140,9 +141,10 @@ fn furnish(
 ) -> JoinSet<()> {
     let (loader, requests) = Loader::new();
     let (refuser, refusals) = Refuser::new();
+    let (parker, parkings) = Parker::new();
     let (calls, errands) = Calls::new(Arc::clone(ground));
     let (committers, committing) = Committers::new(&ground.store, &ground.spine);
-    let spine = Spine::new(Arc::clone(ground), loader, committers, calls, refuser);
+    let spine = Spine::new(Arc::clone(ground), loader, committers, calls, (refuser, parker));
     let (node, ttl) = (ground.config.node, ground.config.lease_ttl);
 
     let mut tasks = JoinSet::new();
@@ -152,6 +154,7 @@ fn furnish(
     }
     tasks.spawn(loader::load(Arc::clone(ground), requests));
     tasks.spawn(refuser::refuse(Arc::clone(ground), refusals));
+    tasks.spawn(parker::park(Arc::clone(ground), parkings));
     tasks.spawn(call::send(Arc::clone(ground), registry, errands));
     tasks.spawn(matcher::match_opened(Arc::clone(ground), waits));
     tasks.spawn(timer::tick(Arc::clone(ground)));

@@ -430,7 +430,8 @@ impl World {
     }
 
     async fn start_child(&mut self, parent: InstanceId, child: ChildStart, at: Timestamp) {
-        let ChildStart { id, namespace, name, version, input, start_key, awaits } = child;
+        let ChildStart { id, namespace, name, version, input, start_key, awaits, held_above } =
+            child;
         let plans = self.plans.iter().filter(|plan| {
             plan.document.namespace == namespace
                 && plan.document.name == name
@@ -439,7 +440,11 @@ impl World {
         let refused = match newest(plans, |plan| &plan.document.version).cloned() {
             Some(plan) => {
                 let parent = Some(Parent { instance: parent, awaits });
-                self.admit(plan, id, Some(start_key), input, parent, at).await.err()
+                let refused = self.admit(plan, id, Some(start_key), input, parent, at).await.err();
+                if let Some(member) = self.members.get_mut(&id) {
+                    Arc::make_mut(&mut member.instance).held_above = held_above;
+                }
+                refused
             }
             None => Some(Problem::configuration(format!(
                 "no definition {namespace}/{name}:{version} was given; add it with --with"

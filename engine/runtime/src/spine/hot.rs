@@ -68,6 +68,7 @@ impl Hot {
             | Event::EventArrived { .. }
             | Event::ChildEnded { .. }
             | Event::LockGranted { .. }
+            | Event::LockRefused { .. }
             | Event::CancelRequested { .. } => false,
         })
     }
@@ -104,12 +105,19 @@ pub(super) struct Table {
     turns: u64,
 }
 
+/// Whether somebody says: stop.
+fn is_cancel(arrival: &Arrival) -> bool {
+    matches!(arrival.event, Event::CancelRequested { .. })
+}
+
 #[derive(Debug)]
 struct Rest {
     until: Duration,
     times: u32,
     /// Its mail, known and not to be read before the rest is over.
     mail: Vec<Uuid>,
+    /// Answers of calls, in order: they are nowhere else.
+    answers: VecDeque<Arrival>,
 }
 
 impl Table {
@@ -139,7 +147,9 @@ impl Table {
         }
         self.turns += 1;
         let turn = self.turns;
-        let hot = Hot { turn, phase: Phase::Loading, queue: VecDeque::new(), troubles: 0 };
+        let kept = self.resting.get_mut(&id).map(|rest| std::mem::take(&mut rest.answers));
+        let queue = kept.unwrap_or_default();
+        let hot = Hot { turn, phase: Phase::Loading, queue, troubles: 0 };
         self.hot.insert(id, hot);
         Some(turn)
     }
@@ -177,8 +187,22 @@ impl Table {
         if hot.queue.len() >= QUEUE_MAX && !from_memory {
             return Err(arrival);
         }
-        hot.queue.push_back(arrival);
+        // A cancellation must not stand in line behind what the instance cannot do.
+        if self.resting.contains_key(&id) && is_cancel(&arrival) {
+            hot.queue.push_front(arrival);
+        } else {
+            hot.queue.push_back(arrival);
+        }
         Ok(())
+    }
+
+    /// Ends the rest of an instance for a cancellation.
+    pub(super) fn wake(&mut self, id: InstanceId, arrival: &Arrival) {
+        if let Some(rest) = self.resting.get_mut(&id)
+            && is_cancel(arrival)
+        {
+            rest.until = boot();
+        }
     }
 
     pub(super) fn remove(&mut self, id: InstanceId) -> Option<Hot> {
@@ -194,7 +218,8 @@ impl Table {
 
     /// The instance moved: whatever was wrong with it is over.
     pub(super) fn recovered(&mut self, id: InstanceId) {
-        if self.resting.get(&id).is_some_and(|rest| rest.mail.is_empty()) {
+        let is_empty = |rest: &Rest| rest.mail.is_empty() && rest.answers.is_empty();
+        if self.resting.get(&id).is_some_and(is_empty) {
             self.resting.remove(&id);
         }
     }
@@ -217,9 +242,15 @@ impl Table {
     pub(super) fn rest(&mut self, id: InstanceId) -> Vec<Uuid> {
         let before = self.resting.remove(&id);
         let times = before.as_ref().map_or(0, |rest| rest.times.saturating_add(1));
-        let mut mail = before.map(|rest| rest.mail).unwrap_or_default();
-        if let Some(hot) = self.remove(id) {
-            mail.extend(hot.into_arrivals().filter_map(|arrival| arrival.mail));
+        let (mut mail, mut answers) =
+            before.map(|rest| (rest.mail, rest.answers)).unwrap_or_default();
+        for arrival in self.remove(id).into_iter().flat_map(Hot::into_arrivals) {
+            match arrival.mail {
+                Some(letter) => mail.push(letter),
+                None if arrival.due.is_none() => answers.push_back(arrival),
+                // A timer is found again by a scan.
+                None => {}
+            }
         }
         let until = boot() + backoff(times, REST_FIRST, REST_LONGEST);
         let mut freed = Vec::new();
@@ -229,19 +260,44 @@ impl Table {
         {
             freed.extend(self.resting.remove(&first).into_iter().flat_map(|rest| rest.mail));
         }
-        self.resting.insert(id, Rest { until, times, mail });
+        self.resting.insert(id, Rest { until, times, mail, answers });
         freed
     }
 
-    /// Keeps mail of an instance that rests; `false` when it does not rest.
-    pub(super) fn keep_for_rested(&mut self, id: InstanceId, mail: Uuid) -> bool {
-        match self.resting.get_mut(&id) {
-            Some(rest) if boot() < rest.until && rest.mail.len() < QUEUE_MAX => {
+    /// Keeps what arrives for an instance that rests; `false` when it does not, or the scans bring it again.
+    /// Answers of calls are kept in any case: they are bounded by the calls, and are nowhere else.
+    pub(super) fn keep_for_rested(&mut self, id: InstanceId, arrival: &Arrival) -> bool {
+        let is_answer = arrival.mail.is_none() && arrival.due.is_none();
+        if is_answer {
+            let fresh = || Rest {
+                until: boot() + REST_FIRST,
+                times: 0,
+                mail: Vec::new(),
+                answers: VecDeque::new(),
+            };
+            let rest = self.resting.entry(id).or_insert_with(fresh);
+            rest.answers.push_back(arrival.clone());
+            return true;
+        }
+        match (self.resting.get_mut(&id), arrival.mail) {
+            (Some(rest), Some(mail)) if boot() < rest.until && rest.mail.len() < QUEUE_MAX => {
                 rest.mail.push(mail);
                 true
             }
-            Some(_) | None => false,
+            (Some(_) | None, _) => false,
         }
+    }
+
+    /// Instances whose rest is over and that have answers to take: nothing else brings those back.
+    pub(super) fn answered(&self) -> Vec<InstanceId> {
+        let now = boot();
+        self.resting
+            .iter()
+            .filter(|(id, rest)| {
+                rest.until <= now && !rest.answers.is_empty() && !self.hot.contains_key(id)
+            })
+            .map(|(id, _)| *id)
+            .collect()
     }
 
     /// Mail of instances whose rest is over.
@@ -262,5 +318,37 @@ impl Table {
     /// Whether no instance is on its way or has something to do.
     pub(super) fn is_still(&self) -> bool {
         self.hot.values().all(Hot::is_still)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tenure_adapter::Outcome;
+
+    use super::*;
+
+    fn answer(call: i64) -> Arrival {
+        let outcome = Outcome::NotSent { detail: "x".to_owned() };
+        Arrival::bare(Event::CallEnded { call: CallId(call), outcome })
+    }
+
+    #[test]
+    fn answers_that_came_while_an_instance_rested_were_dropped() {
+        let mut table = Table::default();
+        let id = InstanceId(Uuid::from_u128(7));
+        table.insert(id).unwrap();
+        table.queue(id, answer(1), true).unwrap();
+        table.rest(id);
+        assert_eq!(table.insert(id), None, "it rests");
+        assert!(table.keep_for_rested(id, &answer(2)));
+        let stop = Arrival::bare(Event::CancelRequested { reason: "stop".to_owned() });
+        table.wake(id, &answer(2));
+        assert_eq!(table.insert(id), None, "only a cancellation ends a rest");
+        table.wake(id, &stop);
+        assert_eq!(table.answered(), [id]);
+        assert!(table.insert(id).is_some());
+        table.queue(id, stop.clone(), false).unwrap();
+        let queue: Vec<Arrival> = table.remove(id).unwrap().into_arrivals().collect();
+        assert_eq!(queue, [stop, answer(1), answer(2)], "a cancellation goes before the rest");
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use tenure_machine::{Command, Event, Instance, InstanceId};
 
 use super::hot::Hot;
+use super::trouble::Trouble;
 use super::{Arrival, Spine};
 use crate::attempt::Errand;
 use crate::lease::Hold;
@@ -99,6 +100,20 @@ impl Spine {
         for mail in self.table.rested() {
             self.ground.known.let_go(mail);
         }
+        for id in self.table.answered() {
+            if self.owned(id).is_some() {
+                self.heat(id);
+            }
+        }
+    }
+
+    /// The instance cannot move: it rests, and says why where people look.
+    pub(super) fn park(&mut self, id: InstanceId, trouble: &Trouble) {
+        if let Some(fence) = self.owned(id).map(|hold| hold.fence) {
+            let incident = trouble.incident(self.ground.clock.now());
+            self.parker.park(fence, id, incident);
+        }
+        self.rest(id);
     }
 
     /// The instance leaves memory; scans bring back what waited for it.

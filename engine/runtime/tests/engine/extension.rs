@@ -157,3 +157,30 @@ async fn a_child_holds_its_business_key_against_starts_from_outside() {
         bench.close(&engine).await;
     }
 }
+
+#[tokio::test]
+async fn two_that_took_two_locks_in_different_order_waited_for_each_other_for_ever() {
+    let bench = Bench::new().await;
+    let engine = bench.engine().await;
+    let tasks = "do:
+  - outer:
+      metadata: { exclusive: '${ .first }' }
+      do:
+        - pause: { wait: { milliseconds: 300 } }
+        - inner:
+            metadata: { exclusive: '${ .second }' }
+            do: [ { x: { set: { done: true } } } ]";
+    register(&engine, "two", "{}", tasks).await;
+    let older = start(&engine, "two", json!({ "first": "A", "second": "B" })).await;
+    let younger = start(&engine, "two", json!({ "first": "B", "second": "A" })).await;
+    let status = end(&engine, younger).await;
+    let Status::Faulted { error, .. } = status else { panic!("not faulted: {status:?}") };
+    assert_eq!(error.kind, "urn:tenure:error:deadlock");
+    assert_eq!(error.instance.as_deref(), Some("/do/0/outer/do/1/inner"));
+    let detail = error.detail.unwrap();
+    for part in [older.to_string(), younger.to_string(), "test/A".into(), "test/B".into()] {
+        assert!(detail.contains(&part), "{part} in {detail}");
+    }
+    assert_eq!(output(&engine, older).await, json!({ "done": true }));
+    bench.close(&engine).await;
+}

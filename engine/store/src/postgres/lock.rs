@@ -3,12 +3,12 @@
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use tenure_machine::Event;
 use tenure_machine::bucket::Bucket;
+use tenure_machine::{Event, InstanceId, LockId};
 use uuid::Uuid;
 
 use super::{Postgres, corrupt};
-use crate::port::{LockPlace, Result};
+use crate::port::{LockPlace, Result, WaitingLock};
 use crate::sqlstate::{is_unique_violation, with_retry};
 
 /// Grants that meet another at the holder's index before this one leaves it to them.
@@ -57,6 +57,22 @@ pub(super) async fn release(store: &Postgres, place: &LockPlace, at: Timestamp) 
     })
     .await?;
     grant(store, VERB, name, at).await
+}
+
+/// See [`crate::Store::waiting_locks`].
+pub(super) async fn waiting(store: &Postgres, limit: i64) -> Result<Vec<WaitingLock>> {
+    let rows = with_retry("waiting_locks", || async {
+        sqlx::query_file!("queries/lock_waiting.sql", limit).fetch_all(&store.pool).await
+    })
+    .await?;
+    let places = rows.into_iter().map(|row| WaitingLock {
+        name: row.name,
+        instance: InstanceId(row.instance_id),
+        lock: LockId(row.lock),
+        holder: InstanceId(row.holder),
+        holder_lock: LockId(row.holder_lock),
+    });
+    Ok(places.collect())
 }
 
 /// Gives a free lock to the first in line, after those were sent away who ended and will never let go. When

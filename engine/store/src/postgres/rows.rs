@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use tenure_machine::abandoned::Knowledge;
 use tenure_machine::instance::{Activity, CallPhase, Effect, Frame};
+use tenure_machine::payload::{self, TooLarge};
 use tenure_machine::{Command, Instance, InstanceId, TimerId, Wait, WaitId};
 use uuid::Uuid;
 
@@ -44,6 +46,8 @@ pub(super) enum Unwritable {
     Json(#[from] serde_json::Error),
     #[error("more than {COMMANDS_MAX} commands in one transition")]
     TooManyCommands,
+    #[error("{0}")]
+    TooLarge(TooLarge),
 }
 
 impl<'a> Prepared<'a> {
@@ -57,6 +61,10 @@ impl<'a> Prepared<'a> {
         let commands = &checkpoint.transition.commands;
         let state = state::write(instance)?;
         let entries = serde_json::to_string(&checkpoint.transition.journal)?;
+        let sizes = (state.len(), entries.len());
+        if let Some(found) = payload::too_large(instance, &checkpoint.transition.journal, sizes) {
+            return Err(Unwritable::TooLarge(found));
+        }
         let token = token(fence, instance.revision, &state, &entries, commands)?;
         let closed: BTreeSet<WaitId> = commands.iter().filter_map(closed_wait).collect();
         let cleared: BTreeSet<TimerId> = commands.iter().filter_map(cleared_timer).collect();
@@ -196,9 +204,17 @@ fn frame_waits(frame: &Frame) -> Vec<WaitId> {
     }
 }
 
-/// Effects whose outcome is unknown, by key.
+/// Effects that nobody has settled, by key.
 fn unsettled(instance: &Instance) -> BTreeMap<Uuid, (&'static str, &Effect)> {
-    let abandoned = instance.abandoned.values().map(|effect| (effect.key, ("abandoned", effect)));
+    let abandoned = instance.abandoned.values().map(|abandoned| {
+        let phase = match abandoned.knowledge() {
+            Knowledge::Awaited => "abandoned",
+            Knowledge::Lost => "lost",
+            Knowledge::Unknown => "unknown",
+            Knowledge::Late => "late",
+        };
+        (abandoned.effect.key, (phase, &abandoned.effect))
+    });
     let of_frames = instance.frames.values().filter_map(|frame| match &frame.activity {
         Activity::Call { effect, phase } => match phase {
             CallPhase::Settling { .. } => Some((effect.key, ("settling", effect))),
@@ -300,7 +316,7 @@ impl Arrays {
         self.status.push(state::status_word(&instance.status).to_owned());
         self.open_calls.push(count(instance.open_calls()));
         self.open_children.push(count(instance.open_children()));
-        self.incidents.push(count(instance.incidents()));
+        self.incidents.push(count(instance.incidents().chain(instance.late_incidents())));
         self.token.push(prepared.token);
         self.state.push(prepared.state.clone());
         self.entries.push(prepared.entries.clone());

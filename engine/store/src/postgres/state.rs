@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tenure_machine::instance::{Compensation, Effect, Frame, Lock};
+use tenure_machine::abandoned::Abandoned;
+use tenure_machine::instance::{Compensation, Frame, HeldLock, Incident, Lock};
 use tenure_machine::{FrameId, Identity, Instance, InstanceId, Json, Parent, Status, TimerId};
 use uuid::Uuid;
 
@@ -22,11 +23,15 @@ struct Written<'a> {
     frames: &'a BTreeMap<FrameId, Frame>,
     next_id: i64,
     visits: &'a BTreeMap<String, u32>,
-    abandoned: &'a BTreeMap<String, Effect>,
+    abandoned: &'a BTreeMap<String, Abandoned>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    refused: &'a [(Uuid, u32)],
     #[serde(skip_serializing_if = "Option::is_none")]
     late: &'a Option<TimerId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     lock: &'a Option<Lock>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    held_above: &'a [HeldLock],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     compensations: &'a Vec<Compensation>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -45,11 +50,15 @@ struct Read {
     frames: BTreeMap<FrameId, Frame>,
     next_id: i64,
     visits: BTreeMap<String, u32>,
-    abandoned: BTreeMap<String, Effect>,
+    abandoned: BTreeMap<String, Abandoned>,
+    #[serde(default)]
+    refused: Vec<(Uuid, u32)>,
     #[serde(default)]
     late: Option<TimerId>,
     #[serde(default)]
     lock: Option<Lock>,
+    #[serde(default)]
+    held_above: Vec<HeldLock>,
     #[serde(default)]
     compensations: Vec<Compensation>,
     #[serde(default)]
@@ -75,8 +84,10 @@ pub(super) fn write(instance: &Instance) -> serde_json::Result<String> {
         next_id,
         visits,
         abandoned,
+        refused,
         late,
         lock,
+        held_above,
         compensations,
         cancelling,
         attributes,
@@ -90,8 +101,10 @@ pub(super) fn write(instance: &Instance) -> serde_json::Result<String> {
         next_id: *next_id,
         visits,
         abandoned,
+        refused,
         late,
         lock,
+        held_above,
         compensations,
         cancelling,
         attributes,
@@ -125,6 +138,9 @@ pub(super) struct Row {
     pub(super) revision: i64,
     pub(super) state: String,
     pub(super) updated_at: jiff_sqlx::Timestamp,
+    pub(super) parked_fingerprint: Option<String>,
+    pub(super) parked_detail: Option<String>,
+    pub(super) parked_since: Option<jiff_sqlx::Timestamp>,
 }
 
 impl Row {
@@ -159,12 +175,20 @@ impl Row {
             next_id: state.next_id,
             visits: state.visits,
             abandoned: state.abandoned,
+            refused: state.refused,
             late: state.late,
             lock: state.lock,
+            held_above: state.held_above,
             compensations: state.compensations,
             cancelling: state.cancelling,
             attributes: state.attributes,
         };
-        Ok(Stored { instance, updated_at: self.updated_at.to_jiff() })
+        let cause = self.parked_fingerprint.zip(self.parked_detail).zip(self.parked_since);
+        let parked = cause.map(|((fingerprint, detail), since)| Incident {
+            fingerprint,
+            detail,
+            since: since.to_jiff(),
+        });
+        Ok(Stored { instance, updated_at: self.updated_at.to_jiff(), parked })
     }
 }

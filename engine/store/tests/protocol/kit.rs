@@ -133,8 +133,10 @@ pub(crate) fn pending(key: &str, at: Timestamp) -> NewInstance {
         next_id: 1,
         visits: BTreeMap::new(),
         abandoned: BTreeMap::new(),
+        refused: Vec::new(),
         late: None,
         lock: None,
+        held_above: Vec::new(),
         compensations: Vec::new(),
         cancelling: None,
         attributes: BTreeMap::new(),
@@ -221,6 +223,8 @@ pub(crate) fn call(checkpoint: &mut Checkpoint, key: Uuid, phase: CallPhase) {
         unknowns: 0,
         absences: 0,
         unsent: 0,
+        authored: None,
+        earlier: None,
     };
     push(checkpoint, Activity::Call { effect, phase });
 }
