@@ -73,6 +73,7 @@ const PURE: [(&str, &[&str]); 3] = [
             "miette",
             "petgraph",
             "regex",
+            "regex-syntax",
             "semver",
             "serde",
             "serde_json",

@@ -266,6 +266,9 @@ fn compiled(source: &str, flags: Flags) -> Result<(Rc<Regex>, Cost), Error<Item>
     })
 }
 
+/// Characters of a pattern that a message shows.
+const SHOWN_MAX: usize = 80;
+
 fn compile(source: &str, flags: Flags) -> Result<(Regex, Cost), Error<Item>> {
     if source.len() > PATTERN_BYTES_MAX {
         return Err(fail(format_args!("a regex may have {PATTERN_BYTES_MAX} bytes at most")));
@@ -276,7 +279,10 @@ fn compile(source: &str, flags: Flags) -> Result<(Regex, Cost), Error<Item>> {
         .case_insensitive(flags.ignore_case)
         .ignore_whitespace(flags.extended)
         .dot_matches_new_line(flags.dot_all);
-    let wrong = |why: &str| fail(format_args!("{source} is not a valid regex: {why}"));
+    // A message has an end: the reason must come before it.
+    let shown: String = source.chars().take(SHOWN_MAX).collect();
+    let more = if shown.len() < source.len() { "..." } else { "" };
+    let wrong = |why: &str| fail(format_args!("{shown}{more} is not a valid regex: {why}"));
     let cost = match Cost::of(&mut parser, source) {
         Some(cost) if cost.size > PATTERN_SIZE_MAX => {
             return Err(wrong("it is too large with its repetitions written out"));
