@@ -242,8 +242,11 @@ impl<'a> Mover<'a> {
             EffectClass::Natural | EffectClass::AtLeastOnce => self.send(frame),
             EffectClass::Lookup => self.look_up(frame),
             EffectClass::Keyed { key_life_ms } => {
-                // One deadline of margin: the key must outlive the attempt.
-                let dead_at = effect.intent_at + millis(key_life_ms) - millis(manifest.deadline_ms);
+                // The key must outlive the attempt, sent and acted on as late as may be.
+                let window = manifest.deadline_ms.min(SEND_WINDOW_MAX_MS);
+                let margin =
+                    millis(window) + millis(manifest.deadline_ms) + millis(manifest.settle_ms);
+                let dead_at = effect.intent_at + millis(key_life_ms) - margin;
                 if effect.unknowns <= 1 && at < dead_at {
                     self.send(frame);
                 } else {

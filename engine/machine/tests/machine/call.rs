@@ -100,6 +100,23 @@ fn a_key_that_has_expired_at_the_vendor_is_looked_up_first() {
     assert_eq!(run.call().key, first.key);
 }
 
+/// `tenure-sim --seed 400061`: the vendor had forgotten the key when the second attempt was acted on.
+#[test]
+fn a_key_died_before_the_latest_act_of_an_attempt_that_was_sent_again() {
+    let again_after = |before_its_end_ms: u64| {
+        let mut run = start("keyed");
+        let first = run.call();
+        run.now += ms(KEY_LIFE_MS - before_its_end_ms);
+        run.end(&first, unknown());
+        run.fire();
+        !run.calls().is_empty()
+    };
+    // Sent as late as its window allows, answered as late as its deadline, acted on until it settles.
+    let latest = DEADLINE_MS + DEADLINE_MS + SETTLE_MS;
+    assert!(!again_after(latest), "the key may be dead when the attempt is acted on");
+    assert!(again_after(latest + 2 * SETTLE_MS), "the key lives long enough");
+}
+
 #[test]
 fn an_effect_that_is_never_sent_twice_becomes_an_incident() {
     let mut run = start("once");
