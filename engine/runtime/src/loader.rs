@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tenure_definition::Plan;
 use tenure_machine::{Instance, InstanceId};
+use tenure_store::port::Stored;
 use tokio::sync::mpsc;
 
 use crate::clock::backoff;
@@ -68,9 +69,9 @@ pub(crate) async fn load(ground: Arc<Ground>, mut requests: Requests) {
     let mut wanted = Vec::with_capacity(BATCH_MAX);
     while requests.0.recv_many(&mut wanted, BATCH_MAX).await > 0 {
         let ids: Vec<_> = wanted.iter().map(|(id, _)| *id).collect();
-        let mut stored = read(&ground, &ids).await;
+        let stored = read(&ground, &ids).await;
         for (instance, turn) in wanted.drain(..) {
-            let found = match stored.remove(&instance) {
+            let found = match row_of(&stored, instance) {
                 Some(Ok(read)) => with_plan(&ground, read).await,
                 Some(Err(unreadable)) => Found::Unusable(unreadable),
                 None => Found::Missing,
@@ -83,14 +84,21 @@ pub(crate) async fn load(ground: Arc<Ground>, mut requests: Requests) {
 }
 
 /// What was read of each instance; an instance that does not exist is not among them.
-type Rows = HashMap<InstanceId, Result<Instance, Trouble>>;
+type Rows = HashMap<InstanceId, Result<Arc<Instance>, Trouble>>;
+
+/// What was read of one instance. It stays for others who ask: an instance that left memory and came back is
+/// asked for twice in one reading.
+fn row_of(rows: &Rows, instance: InstanceId) -> Option<Result<Arc<Instance>, Trouble>> {
+    rows.get(&instance).cloned()
+}
 
 async fn read(ground: &Ground, ids: &[InstanceId]) -> Rows {
     let mut tries = 0;
     loop {
         match ground.store.load(ids).await {
             Ok(rows) => {
-                return rows.into_iter().map(|row| (row.instance.id, Ok(row.instance))).collect();
+                let row = |row: Stored| (row.instance.id, Ok(Arc::new(row.instance)));
+                return rows.into_iter().map(row).collect();
             }
             // One unreadable row must not keep the others of its batch from moving.
             Err(error @ tenure_store::Error::Corrupt { .. }) => match ids {
@@ -116,11 +124,28 @@ async fn read(ground: &Ground, ids: &[InstanceId]) -> Rows {
     }
 }
 
-async fn with_plan(ground: &Ground, instance: Instance) -> Found {
+async fn with_plan(ground: &Ground, instance: Arc<Instance>) -> Found {
     let identity = &instance.identity;
     match ground.plans.pinned(&identity.digest).await {
-        Ok(Some(plan)) => Found::Ready { instance: Arc::new(instance), plan },
+        Ok(Some(plan)) => Found::Ready { instance, plan },
         Ok(None) => Found::Unusable(Trouble::not_compiled(identity)),
         Err(error) => Found::Later(format!("its definition could not be read: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instance_asked_for_twice_was_taken_for_missing_and_its_mail_thrown_away() {
+        let id = InstanceId(uuid::Uuid::from_u128(1));
+        let source = Box::new(std::io::Error::other("on purpose"));
+        let error = tenure_store::Error::Corrupt { verb: "load", source };
+        let rows = Rows::from([(id, Err(Trouble::unreadable(&error)))]);
+        for _turn in 0..2 {
+            assert!(row_of(&rows, id).is_some());
+        }
+        assert!(row_of(&rows, InstanceId(uuid::Uuid::from_u128(2))).is_none());
     }
 }
